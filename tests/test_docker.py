@@ -49,6 +49,9 @@ def test_the_image_runs_its_command_and_its_health_check(tmp_path: Path) -> None
     assert [environment[name].rpartition(":")[2] for name in LISTENS] == ports
     environment = {name: value.replace(data, str(tmp_path)) for name, value in environment.items()}
     environment |= dict(zip(LISTENS, free_addresses(2), strict=True))
+    (apart,) = [Path(made) for made in re.findall(rf"(?<=\s){data}/\S+", instruction("RUN"))]
+    assert f"--volume keys:{apart} " in DOCKERFILE
+    (tmp_path / apart.name).mkdir(mode=0o700)
     main = "from pathbook.cli.main import main; main()"
     with subprocess.Popen(
         [sys.executable, "-c", main, *command[1:]],
@@ -70,7 +73,14 @@ def test_the_image_runs_its_command_and_its_health_check(tmp_path: Path) -> None
             server.terminate()
         assert server.wait(30) == 0
     assert not is_healthy()
+    kept = {file.name for file in tmp_path.iterdir() if file.is_file()}
+    assert {file.name for file in (tmp_path / apart.name).iterdir()} == SECRETS
+    assert "events.sqlite" in kept
+    assert not kept & SECRETS
 
+
+SECRETS: Final = {"codes.key", "log.checkpoint", "log.key", "operator.token"}
+"""What a copy of the books' volume must not have."""
 
 LISTENS: Final = ("PATHBOOK_LISTEN", "PATHBOOK_OPERATIONS_LISTEN")
 

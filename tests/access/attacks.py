@@ -1,6 +1,7 @@
 """Attacks on a server by callers who guess, flood and forge, with figures.
 
-``python -m tests.access.attacks`` tries 1,000,000 codes and 2,000 connections, and prints what came of each attack.
+``python -m tests.access.attacks`` tries 1,000,000 codes with the keys, 100,000 at a server (``--guesses``), and 2,000
+connections. It prints what came of each attack.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import contextlib
 import hmac
 import itertools
 import json
+import os
 import secrets
 import socket
 import sys
@@ -36,12 +38,19 @@ from pathbook.services.data_files import OPERATOR_TOKEN_FILE
 from pathbook.services.key_file import KEY_FILE, read_keys
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
-from pathbook.v1 import paths_pb2, paths_pb2_grpc, tokens_pb2
+from pathbook.v1 import paths_pb2, tokens_pb2
 from tests.access.story import NO_CASE, Story, told
 from tests.services.masks import BOOK, SIZE, begin
+from tests.services.process import served
 
 IN_FLIGHT: Final = 64
 """How many guesses a caller has under way at once."""
+
+CONNECTIONS: Final = 8
+"""Over how many connections a thief guesses."""
+
+GET_PATH: Final = "/pathbook.v1.PathService/GetPath"
+LIMITED: Final = "CODES_LIMITED"
 
 ROUNDS: Final = 100
 """How often each question is asked to compare times. Then chance alone gives shares of 0.5, give or take 0.04."""
@@ -104,31 +113,61 @@ def guess_alone(directory: Path, count: int) -> int:
     return hits
 
 
-def guess_codes(target: str, count: int) -> Guessed:
-    """Ask a server for the paths of so many guessed codes."""
+def guess_codes(target: str, count: int, connections: int = 1) -> Guessed:
+    """Ask a server for the paths of so many guessed codes, over some connections."""
 
     async def ask() -> Counter[str]:
         answers: Counter[str] = Counter()
         left = iter(range(count))
-        async with grpc.aio.insecure_channel(target) as channel:
-            stub = paths_pb2_grpc.PathServiceStub(channel)
 
-            async def guess_on() -> None:
-                for _ in left:
-                    try:
-                        await stub.GetPath(paths_pb2.GetPathRequest(book=BOOK, code=guess()))
-                    except grpc.aio.AioRpcError as error:
-                        refused = client_error(error, target)
-                        answers[refused.reason if isinstance(refused, RefusedError) else "no answer"] += 1
-                    else:
-                        answers[""] += 1
+        async def guess_on(channel: grpc.aio.Channel) -> None:
+            ask_path = channel.unary_unary(GET_PATH, None, None)  # bytes, which cost the attacker least
+            for _ in left:
+                request = paths_pb2.GetPathRequest(book=BOOK, code=guess())
+                try:
+                    await ask_path(request.SerializeToString())
+                except grpc.aio.AioRpcError as error:
+                    answers[_reason(error, target)] += 1
+                else:
+                    answers[""] += 1
 
-            await asyncio.gather(*(guess_on() for _ in range(IN_FLIGHT)))
+        async with contextlib.AsyncExitStack() as stack:
+            options = (("grpc.use_local_subchannel_pool", 1),)
+            opened = [grpc.aio.insecure_channel(target, options) for _ in range(connections)]
+            for channel in opened:
+                await stack.enter_async_context(channel)
+            await asyncio.gather(*(guess_on(opened[number % connections]) for number in range(IN_FLIGHT)))
         return answers
 
     began = time.monotonic()
     answers = asyncio.run(ask())
     return Guessed(answers, count / (time.monotonic() - began))
+
+
+def _reason(error: grpc.aio.AioRpcError, target: str) -> str:
+    """Return why a guess was refused. That it was limited is known without reading all of the answer."""
+    trailer = dict(error.trailing_metadata() or ())
+    if LIMITED.encode() in bytes(trailer.get("grpc-status-details-bin", b"")):
+        return LIMITED
+    refused = client_error(error, target)
+    return refused.reason if isinstance(refused, RefusedError) else "no answer"
+
+
+def guess_at_process(directory: Path, count: int) -> tuple[Guessed, float]:
+    """Guess at a server in a process of its own. Return what came of it, and its CPU seconds for each guess."""
+    place = directory / "books"
+    with served(place) as server:
+        with Client(server.target, book=BOOK, retry_seconds=0) as client:
+            begin(client)
+        before = _cpu_seconds(server.id)
+        found = guess_codes(server.target, count, CONNECTIONS)
+        return found, (_cpu_seconds(server.id) - before) / count
+
+
+def _cpu_seconds(process: int) -> float:
+    """Return the CPU seconds of a process so far (proc(5))."""
+    user, system = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def flood(target: str, count: int) -> Flooded:
@@ -286,18 +325,22 @@ def refusals(story: Story, ann: Client) -> dict[str, float]:
 def main() -> None:
     """Attack, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codes", type=int, default=1_000_000)
+    parser.add_argument("--codes", type=int, default=1_000_000, help="tried with the keys, without a server")
+    parser.add_argument(
+        "--guesses", type=int, default=100_000, help="asked of a server; 1000000 take some minutes"
+    )
     parser.add_argument("--connections", type=int, default=2_000)
     arguments = parser.parse_args()
     write = sys.stdout.write
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
-        with limited(directory / "limited") as (target, data):
+        (directory / "guessed").mkdir()
+        found, each = guess_at_process(directory / "guessed", arguments.guesses)
+        write(f"codes guessed at a server: {arguments.guesses}, of them answered: {found.hits}\n")
+        write(f"  {found.named}, {found.each_second:.0f} a second, {each * 1e6:.0f} us of the server each\n")
+        with limited(directory / "limited") as (_, data):
             hits = guess_alone(data, arguments.codes)
             write(f"codes guessed without a server: {arguments.codes}, of them right: {hits}\n")
-            found = guess_codes(target, arguments.codes)
-            write(f"codes guessed at a server: {arguments.codes}, of them answered: {found.hits}\n")
-            write(f"  {found.named}, {found.each_second:.0f} a second\n")
         with limited(directory / "flooded") as (target, _):
             flooded = flood(target, arguments.connections)
             write(f"silent connections: {arguments.connections}, of them held: {flooded.held}\n")

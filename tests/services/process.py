@@ -41,6 +41,11 @@ class Running:
                 env={"PATHBOOK_OPEN": "1", **os.environ, "PATHBOOK_DATABASE": database},
             )
 
+    @property
+    def id(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
     def entries(self) -> list[Entry]:
         """Return the complete lines that the process has logged so far."""
         lines = self.log.read_text().splitlines(keepends=True)

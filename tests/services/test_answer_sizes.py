@@ -358,7 +358,7 @@ def test_the_longest_ladder_fits() -> None:
 def test_an_answer_that_is_too_large_has_a_reason(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Should an answer be too large all the same, its caller gets a reason instead of a broken call."""
     begin(client)
-    monkeypatch.setattr("pathbook.services.interceptor.ANSWER_MAX_BYTES", 100)
+    monkeypatch.setattr("pathbook.services.message_bytes.ANSWER_MAX_BYTES", 100)
     with refused("ANSWER_TOO_LARGE", grpc.StatusCode.RESOURCE_EXHAUSTED):
         client.get_batch(1)
     with refused("ANSWER_TOO_LARGE", grpc.StatusCode.RESOURCE_EXHAUSTED):

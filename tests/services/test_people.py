@@ -270,6 +270,13 @@ def test_a_seller_is_known_by_its_handle(client: Client) -> None:
         assert found.valid_from.ToDatetime(datetime.UTC) == start - 5 * day
         assert found.valid_until.ToDatetime(datetime.UTC) == start + 5 * day
     assert client.check_seller("acme.example", MASK).authorized
+    client.revoke_authorization(given.receipt.position, upline="acme", revoked_from=start + 3 * day)
+    found = client.check_seller("ben's shop", MASK)  # the line above it ends before its own authorization
+    assert found.valid_until.ToDatetime(datetime.UTC) == start + 3 * day
+    line = client.authorize_party("ann", upline="acme", tier=1, valid_from=start - 2 * day)
+    found = client.check_seller("ben's shop", MASK)  # and the newest line above it begins after it
+    assert found.valid_from.ToDatetime(datetime.UTC) == start - 2 * day
+    assert found.valid_until.ToDatetime(datetime.UTC) == start + 5 * day
     for handle, gtin, at in (
         ("+86 555 0100", MASK, start - 6 * day),
         ("+86 555 0100", MASK, start + 5 * day),
@@ -279,8 +286,9 @@ def test_a_seller_is_known_by_its_handle(client: Client) -> None:
         ("+86 555 0100", "09506000134352", None),
     ):
         assert client.check_seller(handle, gtin, at=at).ByteSize() == 0, (handle, gtin, at)
-    client.revoke_authorization(given.receipt.position, upline="acme")
-    assert not client.check_seller("+86 555 0100", MASK).authorized
+    client.revoke_authorization(line.receipt.position, upline="acme", revoked_from=start - 2 * day)
+    assert client.check_seller("+86 555 0100", MASK, at=start).authorized
+    assert not client.check_seller("+86 555 0100", MASK, at=start + 3 * day).authorized
     client.describe_party("ben", name="Ben")
     assert not client.check_seller("ben's shop", MASK).authorized
     with refused("VALUE_MISSING", StatusCode.INVALID_ARGUMENT):

@@ -13,13 +13,15 @@ import grpc
 import pytest
 
 from pathbook.client import Client, RefusedError, price, select
-from pathbook.services import interceptor
+from pathbook.services import callers
 from pathbook.services.callers import PUBLIC, Caller, caller_of
+from pathbook.services.limited_log import LOG_EVERY_S, LimitedLog
 from pathbook.services.rate_limits import RateLimits, read_limits
 from pathbook.services.rates import ClassLimits
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from pathbook.services.translate.statuses import CallFailedError
+from pathbook.v1 import paths_pb2, paths_pb2_grpc
 from pathbook.v1.transfers_pb2 import RecordTransferRequest
 from tests.cli.conftest import pathbook
 from tests.services.masks import BOOK, begin, yuan
@@ -110,7 +112,7 @@ def test_calls_and_streams_of_another_machine_are_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the limit, a call says when to retry, and a client that waits so long is answered."""
-    monkeypatch.setattr(interceptor, "caller_of", lambda _peer: FAR)
+    monkeypatch.setattr(callers, "caller_of", lambda _peer: FAR)
     limits = {PUBLIC: ClassLimits(calls="12/2 seconds", streams=1)}
     settings = Settings(data=tmp_path, listen="127.0.0.1:0", limits=limits)
     with (
@@ -165,6 +167,17 @@ def test_each_address_has_limits_of_its_own_and_this_machine_none() -> None:
         rates.require_question(local)
 
 
+def test_calls_that_a_limit_refuses_fill_no_log() -> None:
+    """Of each reason one has a line in ten seconds. The next one tells how many others there were."""
+    now = 100.0
+    log = LimitedLog(lambda: now)
+    found = [log.counted("CODES_LIMITED"), log.counted("CALLS_LIMITED"), log.counted("CODES_LIMITED")]
+    assert found == [False, False, True]
+    now += LOG_EVERY_S
+    assert not log.counted("CODES_LIMITED")
+    assert [log.take("CODES_LIMITED"), log.take("CODES_LIMITED"), log.take("CALLS_LIMITED")] == [1, 0, 0]
+
+
 def test_what_is_more_than_the_bytes_waits() -> None:
     """Answers beyond the limit of bytes come later, and one that is larger than the limit comes, too."""
     rates = RateLimits({PUBLIC: ClassLimits(bytes="1000/second")})
@@ -179,6 +192,60 @@ def test_what_is_more_than_the_bytes_waits() -> None:
 
     first, second = asyncio.run(send())
     assert first < 0.2 < second < 10
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address", "is_local"),
+    [
+        ("ipv4:10.0.0.1:5", ["192.0.2.1"], "192.0.2.1", False),
+        ("ipv4:10.0.0.1:5", ["192.0.2.9, 192.0.2.1"], "192.0.2.1", False),
+        ("ipv4:10.0.0.1:5", ["192.0.2.9", "192.0.2.1, 10.9.9.9"], "192.0.2.1", False),
+        ("ipv6:%5B::1%5D:5", ["[2001:db8:1:2::3]:443"], "2001:db8:1:2::/64", False),
+        ("ipv6:%5B::1%5D:5", ["192.0.2.1:50000"], "192.0.2.1", False),
+        ("ipv4:10.0.0.1:5", ["192.0.2.1, unknown"], "10.0.0.1", False),
+        ("ipv4:10.0.0.1:5", ["10.0.0.2"], "10.0.0.2", False),
+        ("ipv4:10.0.0.1:5", ["127.0.0.1"], "127.0.0.1", False),
+        ("ipv6:%5B::1%5D:5", [], "::/64", True),
+        ("ipv4:192.0.2.7:5", ["192.0.2.1"], "192.0.2.7", False),
+        ("ipv4:127.0.0.1:5", ["192.0.2.1"], "127.0.0.1", True),
+    ],
+)
+def test_a_proxy_that_is_trusted_names_its_caller(
+    peer: str, forwarded: list[str], address: str, *, is_local: bool
+) -> None:
+    """The right-most address that is no trusted proxy's counts. From another peer nothing is believed."""
+    metadata = [("x-forwarded-for", text) for text in forwarded]
+    origins = callers.Origins(["10.0.0.0/8", "::1"])
+    assert origins.caller(peer, metadata) == Caller(PUBLIC, address, is_local)
+    assert callers.Origins().caller(peer, metadata) == caller_of(peer)
+
+
+def test_who_guesses_behind_a_proxy_keeps_no_buyer_out(tmp_path: Path) -> None:
+    """Each caller behind a trusted proxy has a count of its own, also one that writes other addresses before it."""
+    limits = {PUBLIC: ClassLimits(misses="5/hour")}
+    settings = Settings(data=tmp_path, listen="127.0.0.1:0", limits=limits, trusted_proxies=("127.0.0.1",))
+    with (
+        running(settings, logging.ERROR) as port,
+        Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client,
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        begin(client)
+        stub = paths_pb2_grpc.PathServiceStub(channel)
+
+        def code_of(forwarded: str) -> grpc.StatusCode:
+            with pytest.raises(grpc.RpcError) as error:
+                stub.GetPath(
+                    paths_pb2.GetPathRequest(book=BOOK, code=f"{7:020d}"),
+                    metadata=[("x-forwarded-for", forwarded)],
+                )
+            return error.value.code()
+
+        guesses = [code_of(f"192.0.2.{number}, 198.51.100.7") for number in range(7)]
+        assert guesses[5:] == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 2
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED not in guesses[:5]
+        assert code_of("198.51.100.8") is not grpc.StatusCode.RESOURCE_EXHAUSTED
+    ran = pathbook("serve", "--data", str(tmp_path), "--trusted-proxy", "10.0.0.1/8")
+    assert (ran.code, "no IP address and no network" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,9 @@ class Inside(Protocol):
     def follow(self, book: str, events: int, group: int, *, with_reports: bool) -> Followed:
         """Follow a copy of the first events of a book as it grows by groups, in a place that is removed."""
 
+    def certificate(self, directory: Path) -> tuple[Path, Path]:
+        """Make a certificate for 127.0.0.1; return its file and that of its key, in PEM."""
+
     def sizes(self) -> tuple[int, int]:
         """Return how many bytes the log takes on the disk, and how many the views take."""
 
@@ -98,7 +101,7 @@ class Bench:
         self.start_seconds: list[float] = []
         self.phase, self._since = "start", time.perf_counter()
         self.phase_seconds: dict[str, float] = {}
-        self._books = books
+        self.books = books
         # other users of the machine cannot read the environment, which may hold a password
         self._environment = {"PATHBOOK_DATABASE": database}
         self._open = contextlib.ExitStack()
@@ -120,17 +123,7 @@ class Bench:
     def start_server(self) -> float:
         """Start a server and a follower on the books; return the seconds until the server's first answer."""
         began = time.perf_counter()
-        serve = [
-            *PATHBOOK,
-            "serve",
-            "--data",
-            str(self._books),
-            "--listen",
-            "127.0.0.1:0",
-            "--no-follow",
-            "--open",
-        ]
-        self.server = self._open.enter_context(Listener(serve, self._log("server"), self._environment))
+        self.server = self.serve("server", "--open")
         self.client = Client(self.server.address, book=BOOK)
         if self.head:
             self.client.get_head()
@@ -138,10 +131,24 @@ class Bench:
         self.start_follower(seals=False)
         return seconds
 
+    def serve(self, name: str, *options: str) -> Listener:
+        """Start a server on the books, which does not update the views."""
+        serve = [
+            *PATHBOOK,
+            "serve",
+            "--data",
+            str(self.books),
+            "--listen",
+            "127.0.0.1:0",
+            "--no-follow",
+            *options,
+        ]
+        return self._open.enter_context(Listener(serve, self._log(name), self._environment))
+
     def start_follower(self, *, seals: bool) -> float:
         """Start a follower, which seals the book too, if asked to. Return the time (time.perf_counter)."""
         self.seals, now = seals, time.perf_counter()
-        follow = [*PATHBOOK, "views", "follow", "--data", str(self._books)]
+        follow = [*PATHBOOK, "views", "follow", "--data", str(self.books)]
         self.follower = self._open.enter_context(
             Process([*follow, *([] if seals else ["--no-seal"])], self._log("follower"), self._environment)
         )
@@ -163,11 +170,13 @@ class Bench:
         """The measured processes, by name."""
         return {"server": self.server, "follower": self.follower}
 
-    def commission(self, goods: Goods, phase: str) -> None:
-        """Commission the batch of goods that a phase will move, in the book and in the model."""
+    def commission(self, goods: Goods, phase: str, client: Client | None = None) -> None:
+        """Commission the batch of goods that a phase will move, in the book and in the model, by a client if named."""
         self.phase_of_batch[goods.batch] = phase
-        made = self.client.with_options(signer=self.brand_key).commission_batch(
-            GTIN, brand=BRAND, lot=f"L{goods.batch}", size=goods.size, made_on=days_ago(30)
+        made = (
+            (client or self.client)
+            .with_options(signer=self.brand_key)
+            .commission_batch(GTIN, brand=BRAND, lot=f"L{goods.batch}", size=goods.size, made_on=days_ago(30))
         )
         self.model.commission(goods.batch, goods.size)
         self.head += 1
@@ -229,7 +238,7 @@ class Bench:
             return 0
 
     def _log(self, name: str) -> Path:
-        return self._books.with_name(f"{name}.log")
+        return self.books.with_name(f"{name}.log")
 
     def _register(self) -> None:
         register(self.client)

@@ -24,6 +24,13 @@ LOAD_TIMEOUT_S: Final = 600.0
 Result = TypeVar("Result")
 
 
+class Guard(NamedTuple):
+    """What a server demands of its callers: the certificate that they trust, in PEM, and metadata of each call."""
+
+    certificate: bytes
+    metadata: tuple[tuple[str, str], ...]
+
+
 class LoadResult(NamedTuple):
     """The results of a load. The lists have an item for each request.
 
@@ -93,6 +100,11 @@ class Load:
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._guards: dict[str, Guard] = {}
+
+    def guard(self, target: str, guard: Guard) -> None:
+        """Call a server with a certificate and metadata. Streams to subscribers, and busy callers, do not."""
+        self._guards[target] = guard
 
     def close(self) -> None:
         """Close all connections."""
@@ -157,19 +169,23 @@ class Load:
 
     async def _channel(self, target: str) -> grpc.aio.Channel:
         if target not in self._channels:
-            self._channels[target] = await _connect(target)
+            self._channels[target] = await _connect(target, self._guards.get(target))
         return self._channels[target]
+
+    def _metadata(self, target: str) -> tuple[tuple[str, str], ...] | None:
+        guard = self._guards.get(target)
+        return None if guard is None else guard.metadata
 
     async def _calls(self, target: str, method: str, requests: Sequence[bytes], in_flight: int) -> LoadResult:
         call = (await self._channel(target)).unary_unary(method, _as_is, _as_is)
         sent, waits = [0.0] * len(requests), [0.0] * len(requests)
         answers = [b""] * len(requests)
-        unsent = iter(enumerate(requests))
+        unsent, metadata = iter(enumerate(requests)), self._metadata(target)
 
         async def send_all() -> None:
             for number, request in unsent:
                 sent[number] = time.perf_counter()
-                answers[number] = await call(request)
+                answers[number] = await call(request, metadata=metadata)
                 waits[number] = time.perf_counter() - sent[number]
 
         clock = _Clock()
@@ -190,7 +206,7 @@ class Load:
         return seconds, [result.answers for result in results]
 
     async def _stream(self, target: str, method: str, requests: Sequence[bytes], ahead: int) -> LoadResult:
-        return await _send(await self._channel(target), method, requests, ahead)
+        return await _send(await self._channel(target), method, requests, ahead, self._metadata(target))
 
     async def _calls_beside(
         self, target: str, calls: Sequence[tuple[str, Sequence[bytes]]], busy: Sequence[Busy]
@@ -240,7 +256,13 @@ class _Clock:
         return time.perf_counter() - self._began, time.process_time() - self._used
 
 
-async def _send(channel: grpc.aio.Channel, method: str, requests: Sequence[bytes], ahead: int) -> LoadResult:
+async def _send(
+    channel: grpc.aio.Channel,
+    method: str,
+    requests: Sequence[bytes],
+    ahead: int,
+    metadata: tuple[tuple[str, str], ...] | None = None,
+) -> LoadResult:
     call = channel.stream_stream(method, _as_is, _as_is)
     window = asyncio.Semaphore(ahead)
     sent: list[float] = []
@@ -254,15 +276,19 @@ async def _send(channel: grpc.aio.Channel, method: str, requests: Sequence[bytes
             yield request
 
     clock = _Clock()
-    async for answer in call(send()):
+    async for answer in call(send(), metadata=metadata):
         waits.append(time.perf_counter() - sent[len(answers)])
         answers.append(answer)
         window.release()
     return LoadResult(*clock.stop(), sent, waits, answers)
 
 
-async def _connect(target: str) -> grpc.aio.Channel:
-    channel = grpc.aio.insecure_channel(target, CHANNEL_OPTIONS)
+async def _connect(target: str, guard: Guard | None = None) -> grpc.aio.Channel:
+    if guard is None:
+        channel = grpc.aio.insecure_channel(target, CHANNEL_OPTIONS)
+    else:
+        credentials = grpc.ssl_channel_credentials(guard.certificate)
+        channel = grpc.aio.secure_channel(target, credentials, CHANNEL_OPTIONS)
     await asyncio.wait_for(channel.channel_ready(), CONNECT_TIMEOUT_S)
     return channel
 

@@ -90,5 +90,11 @@ def _batches(entries: int, shape: Shape) -> str:
 RECORD: Final = f"record, {_batches(MOST_ENTRIES, Shape(USUAL_UNITS))}"
 """The phase that records beside the floors."""
 
+OPEN: Final = f"{RECORD}, at an open server"
+GUARDED: Final = f"{RECORD}, with TLS, token and limits"
+OPEN_CALLS: Final = f"{call(IN_FLIGHT[1])}, at an open server"
+GUARDED_CALLS: Final = f"{call(IN_FLIGHT[1])}, with TLS, token and limits"
+"""The phases that show what it costs to be reached by other machines."""
+
 RECORD_AGAIN: Final = f"{RECORD}, after a rebuild"
 """The phase that records the same beside the rebuild."""

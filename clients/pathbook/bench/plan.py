@@ -48,6 +48,9 @@ class Plan(msgspec.Struct, frozen=True):
         pieces: how many runs of one unit a hostile transfer moves.
         seal_rounds: how often transfers are recorded without seals and with them.
         seal_transfers: how many transfers a round records of each kind.
+        guarded_rounds: how often transfers are recorded at an open server and at one with TLS, tokens and limits.
+        guarded_transfers: how many transfers a round records at each in batches.
+        guarded_calls: how many in single calls.
         proofs: how often a proof is made, and verified.
         followed: how many events are followed again, without reports and with them.
         follow_rounds: how often.
@@ -74,6 +77,9 @@ class Plan(msgspec.Struct, frozen=True):
     pieces: int
     seal_rounds: int
     seal_transfers: int
+    guarded_rounds: int
+    guarded_transfers: int
+    guarded_calls: int
     proofs: int
     followed: int
     follow_rounds: int
@@ -106,6 +112,9 @@ FULL: Final = Plan(
     pieces=8_000,
     seal_rounds=3,
     seal_transfers=20_000,
+    guarded_rounds=7,
+    guarded_transfers=7_500,
+    guarded_calls=1_000,
     proofs=200,
     followed=20_000,
     follow_rounds=3,
@@ -134,6 +143,9 @@ QUICK: Final = Plan(
     pieces=2_000,
     seal_rounds=1,
     seal_transfers=500,
+    guarded_rounds=2,
+    guarded_transfers=1_000,
+    guarded_calls=100,
     proofs=10,
     followed=1_000,
     follow_rounds=1,

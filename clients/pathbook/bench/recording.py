@@ -41,7 +41,7 @@ def calls(bench: Bench, in_flight: int, count: int) -> None:
         raise MismatchError(echo, "an answer differs from its request")
     bench.figures.add(echo, "calls", count, bare.seconds, bare.waits)
     result = bench.load.calls(bench.server.address, RECORD, requests, in_flight)
-    _check_and_note(bench, name, goods, result, checks.receipts_of_calls)
+    check_and_note(bench, name, goods, result, checks.receipts_of_calls)
 
 
 def batches(bench: Bench, name: str, entries: int, shape: Shape, transfers: int) -> LoadResult:
@@ -50,11 +50,11 @@ def batches(bench: Bench, name: str, entries: int, shape: Shape, transfers: int)
     requests = moves.batched(BOOK, goods.moves, entries, bench.random)
     bench.commission(goods, name)
     result = bench.load.stream(bench.server.address, RECORD_MANY, requests, BATCHES_AHEAD)
-    _check_and_note(bench, name, goods, result, checks.receipts_of_batches)
+    check_and_note(bench, name, goods, result, checks.receipts_of_batches)
     return result
 
 
-def _check_and_note(
+def check_and_note(
     bench: Bench, name: str, goods: Goods, result: LoadResult,
     receipts_of: Callable[[str, Sequence[bytes]], list[Receipt]],
 ) -> None:  # fmt: skip

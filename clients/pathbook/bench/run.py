@@ -1,11 +1,14 @@
 """A whole bench, in order: writes in turns with their floors, then reads, then the phases that restart the server."""
 
 import contextlib
+import tempfile
+from pathlib import Path
 
 from pathbook.bench import (
     asking,
     checks,
     endurance,
+    guarded,
     hostile,
     names,
     proving,
@@ -44,6 +47,7 @@ def run(bench: Bench) -> None:
         bench.begin_phase(names.LONG_LIFE, 0, 1)
         endurance.long_life(bench)
         hostile.mix(bench)
+        _measure_guarded(bench)
         bench.memory |= {name: process.memory() for name, process in bench.processes.items()}
         _measure_proofs(bench)
         _measure_reports(bench)
@@ -65,6 +69,17 @@ def _measure_beside_floors(bench: Bench) -> None:
         reading.read(bench)
         checks.stock(bench.model, bench.client, bench.head, bench.phase_of_batch)
     reading.replay(bench)
+
+
+def _measure_guarded(bench: Bench) -> None:
+    """Measure what TLS, tokens and limits cost."""
+    with tempfile.TemporaryDirectory(dir=bench.books.parent) as directory:
+        server = guarded.Guarded(bench, Path(directory))
+        for turn in range(bench.plan.guarded_rounds):
+            bench.begin_phase(names.GUARDED, turn, bench.plan.guarded_rounds)
+            guarded.beside_open(bench, server, turn)
+        server.stop(bench)
+    checks.stock(bench.model, bench.client, bench.head, bench.phase_of_batch)
 
 
 def _measure_proofs(bench: Bench) -> None:

@@ -185,4 +185,6 @@ def _ratios(kind: str, floors: Sequence[str]) -> list[Ratio]:
         Ratio(names.SIGNED, names.UNSEALED, 0.5),
         Ratio(names.MANY_UNITS, names.FEW_UNITS, 0.8),
         Ratio(names.REPORTED, names.FOLLOWED, 0.6),
+        Ratio(names.GUARDED, names.OPEN, 0.9),
+        Ratio(names.GUARDED_CALLS, names.OPEN_CALLS, None),
     ]

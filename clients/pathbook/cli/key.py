@@ -22,13 +22,13 @@ def command() -> None:
 @takes_options("data", "output")
 @click.pass_obj
 def list_keys(settings: Settings) -> None:
-    """List the keys in --data DIR, oldest first.
+    """List the keys of --data DIR, oldest first.
 
     New batches use the last one. `pathbook batch show` names the key of a batch.
     """
-    from pathbook.cli import local, output
+    from pathbook.cli import local_care, output
 
-    ring = local.code_keys(Path(settings.books().data))
+    ring = local_care.code_keys(Path(settings.books().data))
     keys: list[dict[str, object]] = [
         {"generation": number, "code_key": name.hex(), "current": name == ring.current}
         for number, name in enumerate(ring.fingerprints, 1)
@@ -52,14 +52,14 @@ def rotate(settings: Settings) -> None:
     Use it when a key has leaked. Codes of older batches keep their keys, so labels go on. A code that is made with the
     leaked key for a new batch is refused.
     """
-    from pathbook.cli import local
+    from pathbook.cli import local_care
 
     data = settings.books().data
-    ring = local.code_keys(Path(data), rotate=True)
+    ring = local_care.code_keys(Path(data), rotate=True)
     generation = len(ring.fingerprints)
     if settings.output is Output.TABLE:
         printing.echo(
-            f"Key {ring.current.hex()} is added to {Path(data) / 'codes.key'}, as generation {generation}."
+            f"Key {ring.current.hex()} is added to {local_care.keys_of(Path(data))}, as generation {generation}."
             " New batches use it, and older batches keep their keys."
         )
         printing.echo(

@@ -20,14 +20,14 @@ from pathbook.cli.settings import Books
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.proofs.policy import Policy
-from pathbook.ledger.serials import BookKey, KeyRing
+from pathbook.ledger.serials import BookKey
 
 try:
     from pathbook.services import clock_check
     from pathbook.services.access.issuer import read_issuer
     from pathbook.services.clock import MachineClock, now
     from pathbook.services.data_files import copy_books, warn_of_readable_files
-    from pathbook.services.key_file import KEY_FILE, KeyFileFullError, UnusableKeyError, add_key, read_keys
+    from pathbook.services.key_file import secrets_of
     from pathbook.services.log_key import LOG_KEY_FILE, LogKey, make_log_key
     from pathbook.services.rates import DEFAULT_LIMITS, ClassLimits
     from pathbook.services.run.certificates import CertificateFiles
@@ -39,10 +39,8 @@ try:
     from pathbook.services.run.signals import stopping
     from pathbook.services.storage import (
         DAMAGE,
-        EVENTS_FILE,
         begin_with_key,
         damage_reason,
-        files_of_views,
         rebuild_views,
         require_found_log,
     )
@@ -119,7 +117,7 @@ def serving_openly(books: Books, *, seals: bool = False) -> Iterator[str]:
 def _serving(settings: Settings) -> Iterator[str]:
     collect_rarely()
     with contextlib.ExitStack() as stack:
-        with _opening(settings):
+        with opening(settings):
             port = stack.enter_context(running(settings, logging.WARNING))
         yield f"127.0.0.1:{port}"
 
@@ -150,6 +148,7 @@ def serve(  # noqa: PLR0913 - an argument for each choice of an operator
     follows: bool,
     seals: bool,
     limits: Path | None,
+    trusted_proxies: tuple[str, ...],
     demands_tokens: bool,
     certificate: tuple[Path, Path, Path | None] | None,
     insecure_network: bool,
@@ -161,7 +160,8 @@ def serve(  # noqa: PLR0913 - an argument for each choice of an operator
 
     ``certificate`` has the files of a certificate and its key, and those that callers' are trusted by. Without one, the
     server listens beyond this machine only with ``insecure_network``. ``issuer`` is the file that describes an issuer
-    of web tokens. ``limits`` is a file of what callers may do in a time. The ``witnesses`` of a policy may cosign the
+    of web tokens. ``limits`` is a file of what callers may do in a time. Whom ``trusted_proxies`` name
+    as their caller counts as such. The ``witnesses`` of a policy may cosign the
     checkpoints, and are asked if they have a URL. ``ready`` is called with the place of the books, and HOST:PORT.
 
     Raises:
@@ -180,6 +180,7 @@ def serve(  # noqa: PLR0913 - an argument for each choice of an operator
             seals=seals,
         ),
         limits=DEFAULT_LIMITS if limits is None else _limits(limits),
+        trusted_proxies=trusted_proxies,
         demands_tokens=demands_tokens,
         certificate=None if certificate is None else CertificateFiles(*certificate),
     )
@@ -204,7 +205,7 @@ def serve(  # noqa: PLR0913 - an argument for each choice of an operator
             settings = dataclasses.replace(settings, witnesses=addresses(witnesses), cosigners=cosigners)
         except ValueError as error:
             raise click.UsageError(f"--witnesses: {error}") from None
-    with _opening(settings):
+    with opening(settings):
         serve_until_told(settings, lambda address: ready(settings.place, address))
 
 
@@ -228,7 +229,7 @@ def follow(books: Books, *, operations_listen: str = "", seals: bool) -> None:
     settings = _settings(books, operations_listen=operations_listen, seals=seals)
     configure_log(logging.INFO)
     warn_of_readable_files(settings.data)
-    with _opening(settings), stopping(drain_seconds=0) as stop:
+    with opening(settings), stopping(drain_seconds=0) as stop:
         update_views(settings, stop)
 
 
@@ -257,7 +258,7 @@ def rebuild(
         events = total
         progress(done, total)
 
-    with _opening(settings):
+    with opening(settings):
         rebuild_views(
             settings.data, settings.database, now, report, accept_lost_events=accept_lost_events, only=only
         )
@@ -289,7 +290,7 @@ def require_books(books: Books, *, accept_lost_events: bool = False) -> None:
     Raises: as ``rebuild``.
     """
     settings = _settings(books)
-    with _opening(settings):
+    with opening(settings):
         found = require_found_log(settings.data, settings.database, accept_lost_events=accept_lost_events)
     if not found:
         raise UnusableBooksError(
@@ -311,30 +312,14 @@ def cause_of(books: Books, error: Exception) -> str:
 def write_keys(data: Path, secret: bytes) -> None:
     """Begin a directory that has no books yet with a key of the codes and of the log, which 32 bytes make."""
     begin_with_key(data, BookKey(secret))
-    make_log_key(data / LOG_KEY_FILE, LogKey(secret))
-
-
-def code_keys(data: Path, *, rotate: bool = False) -> KeyRing:
-    """Return the keys of the codes in a directory. With ``rotate``, add a new one first.
-
-    Raises:
-        UnusableBooksError: the file of the keys is missing, damaged or full.
-        OSError: the file cannot be read or written.
-    """
-    if rotate and ((data / EVENTS_FILE).exists() or files_of_views(data)):
-        with _opening(Settings(data=data, listen=ANY_PORT)):
-            require_found_log(data, "")  # no key is added to what is left of lost books
-    try:
-        return add_key(data / KEY_FILE) if rotate else read_keys(data / KEY_FILE)
-    except (UnusableKeyError, KeyFileFullError) as error:
-        raise UnusableBooksError(str(error)) from error
+    make_log_key(secrets_of(data) / LOG_KEY_FILE, LogKey(secret))
 
 
 def clock_state(books: Books) -> ClockState:
     """Return whether the clock of this machine is believed for books, and why. Raises as ``rebuild``."""
     require_books(books)
     settings = _settings(books)
-    with _opening(settings):
+    with opening(settings):
         return clock_check.clock_state(settings.data, settings.database, MachineClock())
 
 
@@ -345,7 +330,7 @@ def confirm_clock(books: Books, *, accept_ahead: bool) -> ClockState:
     """
     require_books(books)
     settings = _settings(books)
-    with _opening(settings):
+    with opening(settings):
         return clock_check.confirm_clock(
             settings.data, settings.database, MachineClock(), accept_ahead=accept_ahead
         )
@@ -378,7 +363,7 @@ def _settings(
 
 
 @contextlib.contextmanager
-def _opening(settings: Settings) -> Iterator[None]:
+def opening(settings: Settings) -> Iterator[None]:
     """Turn every error that keeps books from being opened, or rebuilt, into a sentence."""
     try:
         yield

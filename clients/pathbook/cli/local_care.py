@@ -1,4 +1,4 @@
-"""Care for the books of a directory or database, without a server: back up, restore, check.
+"""Care for the books of a directory or database, without a server: back up, restore, check, change keys.
 
 With `pathbook.cli.local` it is the only module here that imports the server's. It needs the extra `server`, too.
 """
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pathbook.cli import local
-from pathbook.cli.errors import NamedError
+from pathbook.cli.errors import NamedError, UnusableBooksError
 from pathbook.cli.settings import Books
 from pathbook.ledger.gc_tuning import collect_rarely
+from pathbook.ledger.serials import KeyRing
 from pathbook.services.backup import restoring
 from pathbook.services.backup.drill import DrilledKey
 from pathbook.services.backup.drill import drill as drill_keys
@@ -26,10 +27,17 @@ from pathbook.services.checking.books import looked_at
 from pathbook.services.checking.check import check as check_books
 from pathbook.services.checking.findings import Finding
 from pathbook.services.checking.place import Place
-from pathbook.services.key_file import KEY_FILE, UnusableKeyError
+from pathbook.services.key_file import (
+    KeyFileFullError,
+    UnusableKeyError,
+    add_key,
+    keys_of,
+    read_keys,
+)
 from pathbook.services.run.logs import configure_log
+from pathbook.services.run.settings import Settings as ServerSettings
 from pathbook.services.signing import SigningError
-from pathbook.services.storage import files_of_views
+from pathbook.services.storage import EVENTS_FILE, files_of_views, require_found_log
 
 __all__ = [
     "DrilledKey",
@@ -38,7 +46,9 @@ __all__ = [
     "Restored",
     "back_up",
     "check",
+    "code_keys",
     "drill",
+    "keys_of",
     "needs_passphrase",
     "restore",
     "views",
@@ -114,7 +124,7 @@ def check(books: Books, *, replays: bool, progress: "Progress", only_log: bool =
     """
     data = Path(books.data)
     local.check_place(books)
-    left = not books.database and ((data / KEY_FILE).exists() or bool(files_of_views(data)))
+    left = not books.database and (keys_of(data).exists() or bool(files_of_views(data)))
     if not left:  # what is left of lost books is a finding
         local.require_books(books, accept_lost_events=True)  # that they are lost is a finding, too
     with _named("The books could not be checked", books, level=logging.CRITICAL):  # damage is a finding
@@ -167,3 +177,19 @@ def _is_full(error: Exception) -> bool:
     """Tell whether a disk, a quota or a limit of the process leaves no room."""
     number = error.errno if isinstance(error, OSError) else None
     return number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or FULL.search(str(error)) is not None
+
+
+def code_keys(data: Path, *, rotate: bool = False) -> KeyRing:
+    """Return the keys of the codes in a directory. With ``rotate``, add a new one first.
+
+    Raises:
+        UnusableBooksError: the file of the keys is missing, damaged or full.
+        OSError: the file cannot be read or written.
+    """
+    if rotate and ((data / EVENTS_FILE).exists() or files_of_views(data)):
+        with local.opening(ServerSettings(data=data, listen=local.ANY_PORT)):
+            require_found_log(data, "")  # no key is added to what is left of lost books
+    try:
+        return add_key(keys_of(data)) if rotate else read_keys(keys_of(data))
+    except (UnusableKeyError, KeyFileFullError) as error:
+        raise UnusableBooksError(str(error)) from error

@@ -1,5 +1,6 @@
 """Where a server is, which zone days have, and the domain of printed links: options that name a place."""
 
+import ipaddress
 import re
 from typing import Final, NoReturn
 
@@ -109,6 +110,19 @@ class AddressType(click.ParamType[str]):
         return parse_address(value, ctx, param, lowest=0)
 
 
+class NetworkType(click.ParamType[str]):
+    """An IP address, or a network such as 10.0.0.0/8."""
+
+    name = "network"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the address."""
+        try:
+            return str(ipaddress.ip_network(value))
+        except ValueError:
+            self.fail(f"'{value}' is no IP address and no network such as 10.0.0.0/8.", param, ctx)
+
+
 class DomainType(click.ParamType[str]):
     """The domain of a GS1 Digital Link, and perhaps a path behind it, as `id.example.com` or `example.com/id`.
 
@@ -189,6 +203,7 @@ def _ascii_form(host: str) -> str:
 
 ZONE: Final = ZoneType()
 ADDRESS: Final = AddressType()
+NETWORK: Final = NetworkType()
 DOMAIN: Final = DomainType()
 
 takes_operations: Final = click.option(

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from pathbook.cli import arguments, printing
-from pathbook.cli.places import ADDRESS, takes_operations
+from pathbook.cli.places import ADDRESS, NETWORK, takes_operations
 from pathbook.cli.policy_file import read_policy
 from pathbook.cli.settings import Output, Settings, takes_options
 from pathbook.cli.verb_group import Verb
@@ -36,6 +36,8 @@ DEFAULT_LISTEN: Final = "127.0.0.1:50551"
 @click.option("--no-seal", is_flag=True, help="Record no seals of the books, and sign no checkpoints.")
 @click.option("--limits", type=arguments.EXISTING_FILE, metavar="FILE",
               help="A TOML file of what callers may do in a time. Default: some limits.")  # fmt: skip
+@click.option("--trusted-proxy", "proxies", type=NETWORK, multiple=True, metavar="ADDRESS",
+              help="Count callers behind this proxy, or network of proxies, by its x-forwarded-for.")  # fmt: skip
 @click.option("--open", "is_open", is_flag=True, envvar="PATHBOOK_OPEN", show_envvar=True,
               help="Ask for no tokens: every caller may read and write everything.")  # fmt: skip
 @click.option("--issuer", type=arguments.EXISTING_FILE, metavar="FILE",
@@ -61,6 +63,7 @@ def command(  # noqa: PLR0913 - an argument for each choice of an operator
     no_follow: bool,
     no_seal: bool,
     limits: Path | None,
+    proxies: tuple[str, ...],
     is_open: bool,
     issuer: Path | None,
     cert: Path | None,
@@ -75,6 +78,9 @@ def command(  # noqa: PLR0913 - an argument for each choice of an operator
 
     On two processors or more, one process answers calls, and another keeps the views up to date, which records up to a
     third more. On one processor there is one process, and so there is with --one-process.
+
+    Behind a proxy, all callers have its address, and share one limit. --trusted-proxy believes the proxy whose calls it
+    passes on. It may be given several times.
 
     --operations-listen answers /metrics (Prometheus), /healthz and /readyz over HTTP.
     Callers send an API token ('pathbook tokens'), and without one they are the public, which sees a unit by its code.
@@ -119,6 +125,7 @@ def command(  # noqa: PLR0913 - an argument for each choice of an operator
         follows=follows,
         seals=seals,
         limits=limits,
+        trusted_proxies=proxies,
         demands_tokens=not is_open,
         certificate=None if cert is None or cert_key is None else (cert, cert_key, client_ca),
         insecure_network=insecure_network,

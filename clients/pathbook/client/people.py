@@ -99,8 +99,9 @@ class People(Caller):
             at: For which time, a timezone-aware datetime. None means now.
 
         Returns:
-            A response with ``authorized``, and if it is, ``tier``, ``valid_from`` and ``valid_until``. It names no
-            party. A handle that no party has, and a product that is not there, are not authorized.
+            A response with ``authorized``, and if it is, ``tier``, and from when until when the whole line from the
+            brand down to the seller holds: ``valid_from`` and ``valid_until``. It names no party. A handle that no
+            party has, and a product that is not there, are not authorized.
 
         Raises:
             RefusedError: GTIN_CHECK_DIGIT, VALUE_MISSING (no handle), CODES_LIMITED (too many unknown

@@ -238,11 +238,11 @@ class CheckSellerResponse(_message.Message):
     """Its tier. Unset if no party is authorized."""
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp:
-        """From when its authorization is valid. Unset for the brand itself."""
+        """From when the whole line from the brand down to it is valid. Unset for the brand itself."""
 
     @_builtins.property
     def valid_until(self) -> _timestamp_pb2.Timestamp:
-        """Until when. Unset if it has no end."""
+        """Until when: the earliest end in that line. Unset if it has no end. Another line of the seller may hold longer."""
 
     def __init__(
         self,

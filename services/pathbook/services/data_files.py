@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from pathbook.ledger.store.database.copying import copy_database
-from pathbook.services.key_file import KEY_FILE
+from pathbook.services.key_file import KEY_FILE, secrets_of
 from pathbook.services.log_key import LAST_CHECKPOINT_FILE, LOG_KEY_FILE
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, files_of_views
 
@@ -31,19 +31,20 @@ def warn_of_readable_files(path: Path) -> None:
             return
     except OSError:
         return
-    for name, risk in (
-        (KEY_FILE, "A reader of the key can forge codes."),
-        (LOG_KEY_FILE, "A reader of the key can sign another history."),
-        (OPERATOR_TOKEN_FILE, "A reader of the token can do everything."),
-        *((name, "It holds all prices and parties.") for name in (EVENTS_FILE, *files_of_views(path))),
+    apart = secrets_of(path)
+    for file, risk in (
+        (apart / KEY_FILE, "A reader of the key can forge codes."),
+        (apart / LOG_KEY_FILE, "A reader of the key can sign another history."),
+        (apart / OPERATOR_TOKEN_FILE, "A reader of the token can do everything."),
+        *((path / name, "It holds all prices and parties.") for name in (EVENTS_FILE, *files_of_views(path))),
     ):
         with contextlib.suppress(OSError):
-            if (path / name).stat().st_mode & READABLE_BY_OTHERS:
+            if file.stat().st_mode & READABLE_BY_OTHERS:
                 _LOG.warning(
                     "other users can read a file of the books",
-                    file=name,
+                    file=file.name,
                     risk=risk,
-                    command=f"chmod 600 {path / name}",
+                    command=f"chmod 600 {file}",
                 )
 
 
@@ -58,7 +59,8 @@ def copy_books(path: Path, to: Path) -> None:
         OSError: something cannot be read or written.
     """
     others = (EVENTS_FILE, *files_of_views(path), LOG_KEY_FILE, LAST_CHECKPOINT_FILE, OPERATOR_TOKEN_FILE)
-    for file in sorted(path.iterdir()):
+    places = dict.fromkeys((path, secrets_of(path)))
+    for file in sorted(file for place in places for file in place.iterdir()):
         if file.is_file() and not file.name.startswith(others):
             shutil.copy2(file, to)
     for name in (VIEWS_FILE, EVENTS_FILE):

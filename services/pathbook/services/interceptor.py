@@ -12,8 +12,8 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError, Message
-from grpc import HandlerCallDetails, RpcMethodHandler, StatusCode
+from google.protobuf.message import Message
+from grpc import HandlerCallDetails, StatusCode
 from grpc.aio import ServerInterceptor, ServicerContext
 
 from pathbook.ledger.book import (
@@ -32,13 +32,15 @@ from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.services.access.callers import Caller, KnownBy, Role
 from pathbook.services.access.control import AccessControl, Admission
 from pathbook.services.call_ids import CALL_ID_KEY, call_id
-from pathbook.services.callers import CALLER, caller_of
+from pathbook.services.callers import CALLER, Origins
+from pathbook.services.callers import Caller as Place
+from pathbook.services.limited_log import LIMITED, LimitedLog
+from pathbook.services.message_bytes import Handler, request_reader, response_writer
 from pathbook.services.metrics import Metrics
 from pathbook.services.rates import Rates
 from pathbook.services.spans import Spans
 from pathbook.services.storage import DAMAGE, damage_reason
 from pathbook.services.streams import OpenStreams, taken_in_time
-from pathbook.services.translate.pages import ANSWER_MAX_BYTES
 from pathbook.services.translate.statuses import CallFailedError, Failure, RefusedCallError, failed
 from pathbook.services.translate.times import shown, span
 
@@ -61,13 +63,13 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Answer = TypeVar("Answer")
-Handler: TypeAlias = "RpcMethodHandler[Request, Response]"
 Begun: TypeAlias = "tuple[Caller, AsyncGenerator[Response]]"
 Continuation: TypeAlias = "Callable[[HandlerCallDetails], Awaitable[Handler[Request, Response] | None]]"
 
 
 class CallInterceptor(ServerInterceptor):
     """Logs one line for each call: method, code, milliseconds, the reason of a refusal. It never logs a request.
+    Of calls that a limit refuses, it logs one in ten seconds, and how many there were.
     The id of a call is in each line that is logged for it, and in its trailer.
     """
 
@@ -78,6 +80,7 @@ class CallInterceptor(ServerInterceptor):
         metrics: Metrics,
         spans: Spans,
         rates: Rates,
+        origins: Origins,
     ) -> None:
         """Prepare.
 
@@ -87,10 +90,11 @@ class CallInterceptor(ServerInterceptor):
             metrics: counts calls.
             spans: traces calls.
             rates: limits callers.
+            origins: tells from where calls come.
         """
         self._lost, self._access = lost, access
-        self._metrics, self._spans, self._rates = metrics, spans, rates
-        self._streams = OpenStreams()
+        self._metrics, self._spans, self._rates, self._origins = metrics, spans, rates, origins
+        self._streams, self._limited = OpenStreams(), LimitedLog()
         # structlog reads its configuration in bind(); to do that for each line takes as long as to log the line
         self._log = _LOG.bind()
         self._outages = OutageLog()
@@ -116,7 +120,7 @@ class CallInterceptor(ServerInterceptor):
             "Callable[[Request, ServicerContext[Request, Response]], Awaitable[Response]]",
             handler.unary_unary,
         )
-        read, write = _request_reader(handler, method), _response_writer(handler, method)
+        read, write = request_reader(handler, method), response_writer(handler, method)
         name = method.removeprefix(OUR_METHODS).replace("/", ".")
 
         async def answer(data: bytes, context: ServicerContext[Request, Response]) -> bytes:
@@ -142,7 +146,7 @@ class CallInterceptor(ServerInterceptor):
             "Callable[[object, ServicerContext[Request, Response]], AsyncGenerator[Response]]",
             handler.stream_stream or handler.unary_stream,
         )
-        read, write = _request_reader(handler, method), _response_writer(handler, method)
+        read, write = request_reader(handler, method), response_writer(handler, method)
         name = method.removeprefix(OUR_METHODS).replace("/", ".")
 
         async def answer_one(data: bytes, context: ServicerContext[Request, Response]) -> None:
@@ -199,13 +203,19 @@ class CallInterceptor(ServerInterceptor):
                 finally:
                     self._metrics.streams(-1)
 
-        place = caller_of(context.peer())
-        counted = self._streams.counted(context.peer(), place.address, self._rates.streams(place))
+        place = self._place(context)
+        # a proxy passes the calls of many callers on over one connection
+        connection = f"{context.peer()} for {place.address}"
+        counted = self._streams.counted(connection, place.address, self._rates.streams(place))
         await self._run(method, context, write_all)
+
+    def _place(self, context: ServicerContext[Request, Response]) -> Place:
+        """Return from where a call comes."""
+        return self._origins.caller(context.peer(), metadata_of(context))
 
     async def _known(self, access: AccessControl, context: ServicerContext[Request, Response]) -> Caller:
         """Return who calls, and count its call. The limits are those of its role, or of the public if it is unknown."""
-        place = caller_of(context.peer())
+        place = self._place(context)
         is_counted = False
 
         def count() -> None:
@@ -254,10 +264,18 @@ class CallInterceptor(ServerInterceptor):
                 self._metrics.call(method, code.name, seconds)
                 if reason is not None:
                     self._metrics.refused(reason)
-                milliseconds = round(1_000 * seconds, 1)
-                self._log.info(
-                    "call", method=method, code=code.name, milliseconds=milliseconds, reason=reason
-                )
+                self._tell(method, code, seconds, reason)
+
+    def _tell(self, method: str, code: StatusCode, seconds: float, reason: str | None) -> None:
+        """Log a line for a call, unless it is one of many that a limit refuses."""
+        if reason in LIMITED:
+            if self._limited.counted(reason):
+                return
+            if more := self._limited.take(reason):
+                self._log.info("calls beyond a limit", reason=reason, count=more)
+        self._log.info(
+            "call", method=method, code=code.name, milliseconds=round(1_000 * seconds, 1), reason=reason
+        )
 
     def _unexpected(self, error: Exception, method: str, call: str) -> CallFailedError:
         """Return the failure that the caller gets for an error of ours or of the database, which is logged."""
@@ -329,41 +347,6 @@ def _failure(error: Exception, call: str) -> CallFailedError:
         return failed(Failure[damage_reason(error)], database=error.name, cause=error.cause)
     trouble = trouble_of(error)
     return failed(Failure.UNEXPECTED, call=call) if trouble is None else failed(TROUBLES[trouble])
-
-
-def _request_reader(handler: Handler[Request, Response], method: str) -> Callable[[bytes], Request]:
-    """Return a function that parses a request.
-
-    gRPC itself would parse the request before our method runs, and report a malformed one as an internal error.
-    """
-    deserialize = handler.request_deserializer
-    assert deserialize is not None, method
-
-    def read(data: bytes) -> Request:
-        try:
-            return deserialize(data)
-        except DecodeError:
-            raise failed(Failure.MESSAGE_MALFORMED, method=method) from None
-
-    return read
-
-
-def _response_writer(handler: Handler[Request, Response], method: str) -> Callable[[Response], bytes]:
-    """Return a function that serializes a response, and fails if a client of gRPC would refuse its size.
-
-    Such a client would only see a broken call. gRPC itself would serialize after our method, where nothing can fail
-    with a reason.
-    """
-    # a method that has no serializer answers with bytes
-    serialize = handler.response_serializer or cast("Callable[[Response], bytes]", bytes)
-
-    def write(response: Response) -> bytes:
-        data = serialize(response)
-        if len(data) > ANSWER_MAX_BYTES:
-            raise failed(Failure.ANSWER_TOO_LARGE, method=method, bytes=len(data), limit=ANSWER_MAX_BYTES)
-        return data
-
-    return write
 
 
 def metadata_of(context: ServicerContext[Request, Response]) -> Sequence[tuple[str, str | bytes]]:

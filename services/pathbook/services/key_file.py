@@ -22,6 +22,25 @@ from pathbook.ledger.serials import (
 KEY_FILE: Final = "codes.key"
 """The keys that codes are made with. It lies beside the log, never in it, and only its owner may read the file."""
 
+SECRETS_DIRECTORY: Final = "secrets"
+"""The directory in a data directory that holds its secrets, if there is one. It may be another disk, so that a copy of
+the books is no copy of their keys."""
+
+
+def secrets_of(data: Path) -> Path:
+    """Return where the secrets of a data directory lie: the keys, what was signed last, and the operator's token.
+
+    They lie beside the books, or in SECRETS_DIRECTORY if it was there before they were made. A directory that has its
+    keys beside the books keeps them there, until an operator moves them.
+    """
+    apart = data / SECRETS_DIRECTORY
+    return apart if apart.is_dir() and not (data / KEY_FILE).exists() else data
+
+
+def keys_of(data: Path) -> Path:
+    """Return the file of the keys of the codes of a data directory."""
+    return secrets_of(data) / KEY_FILE
+
 
 class UnusableKeyError(Exception):
     """There are books here, but the keys of their codes are missing, damaged, or others.

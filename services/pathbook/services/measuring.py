@@ -1,6 +1,8 @@
 """Measurements of `pathbook bench` inside a store: the bare database, queries without a call, sizes on the disk."""
 
 import contextlib
+import datetime
+import ipaddress
 import itertools
 import secrets
 import tempfile
@@ -8,6 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from pathbook.ledger.gc_tuning import isolated_gc
 from pathbook.ledger.queries import Queries
@@ -26,6 +32,9 @@ from pathbook.services.storage import DIRECTORY_MODE, EVENTS_FILE, VIEWS_FILE, S
 
 FLOOR_FILE: Final = "floor.sqlite"
 """The file of the bare database. It lies beside the log, on the same disk, and does not disturb it."""
+
+CERTIFICATE_AGE: Final = datetime.timedelta(days=1)
+"""How long a certificate counts before and after it is made: longer than any bench takes."""
 
 KINDS: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 """The names of the kinds of database, as printed."""
@@ -139,6 +148,29 @@ class Measuring:
             kept = {"the views": views_fingerprint(views_engine, book)}
             kept |= {report.title: report_fingerprint(views_engine, book, report) for report in reports}
         return seconds, kept
+
+    def certificate(self, directory: Path) -> tuple[Path, Path]:
+        """Make a certificate for 127.0.0.1, which signs itself; return its file and that of its key, in PEM."""
+        key, began = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+        name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "pathbook bench")])
+        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        made = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+            .not_valid_before(began - CERTIFICATE_AGE)
+            .not_valid_after(began + CERTIFICATE_AGE)
+            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        chain_file, key_file = directory / "server.pem", directory / "server.key"
+        chain_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return chain_file, key_file
 
     def sizes(self) -> tuple[int, int]:
         """Return how many bytes the log takes on the disk, and how many the views take."""

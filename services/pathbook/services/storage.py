@@ -50,7 +50,7 @@ from pathbook.services.checkpoints import CheckpointSigner
 from pathbook.services.clock import MachineClock
 from pathbook.services.clock_guard import ClockGuard
 from pathbook.services.code_keys import CodeKeys
-from pathbook.services.key_file import KEY_FILE, make_key
+from pathbook.services.key_file import keys_of, make_key, secrets_of
 from pathbook.services.person_cipher import FileCipher
 from pathbook.services.progress import ProgressReader
 from pathbook.services.signing import SigningError
@@ -155,7 +155,7 @@ class Storage:
             require_log(
                 self._events_engine,
                 self._views_engine,
-                has_key=(path / KEY_FILE).exists(),
+                has_key=keys_of(path).exists(),
                 accept_lost_events=accept_lost_events,
             )
             self.stream = Stream(self._events_engine, beside_writers=beside_writers)
@@ -163,7 +163,7 @@ class Storage:
             self.checkpoints = Checkpoints(self._events_engine)
             self.tokens = ApiTokens(self._events_engine)
             self.accesses = Accesses(self._events_engine)
-            self.signer = CheckpointSigner(path, self.stream, self.tree, self.checkpoints)
+            self.signer = CheckpointSigner(secrets_of(path), self.stream, self.tree, self.checkpoints)
             if accept_lost_events:
                 with persistence_errors(), other_places(self._views_engine) as others:
                     for other in others:
@@ -184,7 +184,7 @@ class Storage:
             with persistence_errors():
                 of_batches = batch_keys(self._views_engine)
             in_use = CodeKeysInUse(self._events_engine)
-            self.keys = CodeKeys(path / KEY_FILE, in_use, of_batches, make=not self.stream.books())
+            self.keys = CodeKeys(keys_of(path), in_use, of_batches, make=not self.stream.books())
             self.people = People(self.stream, FileCipher(self.keys))
             with contextlib.suppress(SigningError, OSError):  # told when something is to be signed
                 self.signer.make_key()
@@ -304,7 +304,7 @@ def require_found_log(path: Path, database: str, *, accept_lost_events: bool = F
     events = open_engine(database or path / EVENTS_FILE, purpose="events")
     views = open_engine(database or path / VIEWS_FILE, purpose="views")
     try:
-        has_key = (path / KEY_FILE).exists()
+        has_key = keys_of(path).exists()
         return require_log(events, views, has_key=has_key, accept_lost_events=accept_lost_events)
     finally:
         events.dispose()
@@ -329,7 +329,7 @@ def begin_with_key(path: Path, key: BookKey) -> None:
     engine = open_engine(path / EVENTS_FILE, purpose="events")
     try:
         Stream(engine).close()  # first: a key without a log is a sign of loss
-        make_key(path / KEY_FILE, key)
+        make_key(keys_of(path), key)
     finally:
         engine.dispose()
 

@@ -15,9 +15,9 @@ from pathbook.ledger.requests import request_of, unsigned
 from pathbook.ledger.rules.budget import QUANTITIES, Budget, BudgetSpentError
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.parts import RequiredState
-from pathbook.ledger.rules.party import SellerAuthority, seller_authority
 from pathbook.ledger.rules.preview import needing_as_much, preview
 from pathbook.ledger.rules.required_state import required_state
+from pathbook.ledger.rules.seller import SellerAuthority, seller_authority
 from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
 from pathbook.ledger.runs import Change
 from pathbook.ledger.spans import StockNotLoadedError

@@ -8,7 +8,7 @@ import msgspec
 from pathbook.ledger.book.clock import Clock, time_after
 from pathbook.ledger.book.memory import Memory, StaleMemoryError
 from pathbook.ledger.refusals import Refusal
-from pathbook.ledger.rules.party import SellerAuthority
+from pathbook.ledger.rules.seller import SellerAuthority
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader

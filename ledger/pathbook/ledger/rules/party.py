@@ -2,7 +2,6 @@
 
 from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 
 from pathbook.ledger.commands import AuthorizeParty, CorrectParty, RegisterParty, RevokeAuthorization
@@ -158,7 +157,7 @@ def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) 
     if not products:
         tiers = [
             given.tier
-            for given in _covering(state, upline, "")
+            for given in covering(state, upline, "")
             if in_force(given, moment) and _passes_on_anything(state, given, moment, {name})
         ]
         return max(tiers, default=None)
@@ -171,7 +170,7 @@ def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) 
     return max(tiers)
 
 
-def _covering(state: State, party: Party, product: str) -> list[Authorization]:
+def covering(state: State, party: Party, product: str) -> list[Authorization]:
     """Return the authorizations of a party that cover a product, or all of them for "", newest first."""
     found = party.covering(product) if product else list(reversed(party.authorizations.values()))
     state.budget.spend(1 + len(found), AUTHORIZATIONS)
@@ -194,7 +193,7 @@ def _passes_on_anything(state: State, given: Authorization, moment: int, visited
     visited.add(given.upline)
     return any(
         in_force(above, moment) and _passes_on_anything(state, above, moment, visited)
-        for above in _covering(state, upline, "")
+        for above in covering(state, upline, "")
     )
 
 
@@ -217,8 +216,8 @@ def _refuse_outliving(
         return None
     for product in products or [""]:
         ends = [
-            _end(given)
-            for given in _covering(state, upline, product)
+            end_of(given)
+            for given in covering(state, upline, product)
             if in_force(given, valid_from) and _passes_on(state, command.upline, given, product, valid_from)
         ]
         limits = [end for end in ends if end is not None]
@@ -239,7 +238,7 @@ def _passes_on(state: State, name: str, given: Authorization, product: str, mome
     return _passes_on_anything(state, given, moment, {name})
 
 
-def _end(given: Authorization) -> int | None:
+def end_of(given: Authorization) -> int | None:
     """Return when an authorization ends, or None if it has no end."""
     return min((end for end in (given.valid_until, given.revoked_from) if end is not None), default=None)
 
@@ -303,38 +302,6 @@ def authorization_status(
     return found
 
 
-class SellerAuthority(msgspec.Struct, frozen=True):
-    """Whether a party is authorized for a product at a time, its tier, and from when until when it was authorized.
-
-    ``valid_from`` and ``valid_until`` are those of the party's own authorization, in microseconds since 1970 UTC. None
-    means that there is none, or that it has no end.
-    """
-
-    status: AuthorizationStatus
-    tier: int | None
-    valid_from: int | None = None
-    valid_until: int | None = None
-
-
-def seller_authority(state: State, name: str, product: str, moment: int) -> SellerAuthority | Refusal:
-    """Return the authority of a party for a product at a time."""
-    known, party = state.products.get(product), state.parties.get(name)
-    if known is None:
-        return refuse(Reason.PRODUCT_UNKNOWN, product=product)
-    if party is None:
-        return refuse(Reason.PARTY_UNKNOWN, party=name)
-    brand = known.registered.brand
-    status, tier = authorization_status(state, name, product, brand, moment)
-    assert status is not None, "a party is no consumer"
-    if status is not _AUTHORIZED or party.kind is _BRAND:
-        return SellerAuthority(status, tier)
-    visited = {name}
-    for given in _covering(state, party, product):
-        if in_force(given, moment) and _is_backed(state, given, product, brand, moment, visited):
-            return SellerAuthority(status, given.tier, given.valid_from, _end(given))
-    raise AssertionError(name)
-
-
 def _find_authority(
     state: State, name: str, product: str, brand: str, moment: int
 ) -> tuple[AuthorizationStatus | None, int | None]:
@@ -345,7 +312,7 @@ def _find_authority(
     if party.kind is _BRAND:
         return (_AUTHORIZED if name == brand else AuthorizationStatus.OTHER_PRODUCTS), 0
     visited = {name}
-    for given in _covering(state, party, product):
+    for given in covering(state, party, product):
         if in_force(given, moment) and _is_backed(state, given, product, brand, moment, visited):
             return _AUTHORIZED, given.tier
     return _why_not(state, name, party, product, brand, moment)
@@ -369,7 +336,7 @@ def _is_backed(
     return any(
         (moment is None or in_force(above, moment))
         and _is_backed(state, above, product, brand, moment, visited)
-        for above in _covering(state, upline, product)
+        for above in covering(state, upline, product)
     )
 
 
@@ -378,7 +345,7 @@ def _why_not(
 ) -> tuple[AuthorizationStatus, int | None]:
     """Return why a party is not authorized for a product, and the tier that it was last given."""
     visited = {name}
-    for given in _covering(state, party, product):
+    for given in covering(state, party, product):
         if _is_backed(state, given, product, brand, None, visited):
             if in_force(given, moment):
                 return AuthorizationStatus.UPLINE_NOT_AUTHORIZED, given.tier

@@ -10,6 +10,7 @@ from pathbook.services.access.callers import Role
 from pathbook.services.access.tokens import new_token
 from pathbook.services.clock import now
 from pathbook.services.data_files import OPERATOR_TOKEN_FILE
+from pathbook.services.key_file import secrets_of
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ def make_first_token(data: Path, tokens: ApiTokens) -> None:
     """
     if tokens.page(None, "", 1):
         return
-    made, path = new_token(), data / OPERATOR_TOKEN_FILE
+    made, path = new_token(), secrets_of(data) / OPERATOR_TOKEN_FILE
     with written_beside(path, f"{made.text}\n") as written:
         written.replace(path)  # one that is there is of other books
         kept = ApiToken(

@@ -8,7 +8,7 @@ from pathbook.services import log_key
 from pathbook.services.backup.errors import BackupError, Reason
 from pathbook.services.backup.manifest import KEYS_FILE, LOG_KEY_FILE, check_files, read_manifest
 from pathbook.services.backup.secret import decrypt_keys, decrypt_log_key
-from pathbook.services.key_file import KEY_FILE, read_keys
+from pathbook.services.key_file import KEY_FILE, read_keys, secrets_of
 
 
 class DrilledKey(msgspec.Struct, frozen=True):
@@ -45,10 +45,11 @@ def drill(origin: Path, data: Path, passphrase: str) -> list[DrilledKey]:
         raise BackupError(Reason.KEYS_DIFFER, what=what, do="Make a backup with a passphrase.")
     check_files(origin, manifest)
     saved = decrypt_keys(origin / KEYS_FILE, passphrase).by_fingerprint
-    used = read_keys(data / KEY_FILE).fingerprints
+    apart = secrets_of(data)
+    used = read_keys(apart / KEY_FILE).fingerprints
     found = [DrilledKey(KEY_FILE, name.hex(), name in saved) for name in used]
-    if (data / log_key.LOG_KEY_FILE).exists():
-        own = log_key.read_log_key(data / log_key.LOG_KEY_FILE)
+    if (apart / log_key.LOG_KEY_FILE).exists():
+        own = log_key.read_log_key(apart / log_key.LOG_KEY_FILE)
         has_one = any(entry.name == LOG_KEY_FILE for entry in manifest.files)
         is_same = has_one and decrypt_log_key(origin / LOG_KEY_FILE, passphrase).public == own.public
         found.append(DrilledKey(log_key.LOG_KEY_FILE, log_key.public_text(own), is_same))

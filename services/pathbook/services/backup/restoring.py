@@ -43,7 +43,7 @@ from pathbook.services.backup.manifest import (
 from pathbook.services.backup.postgres_programs import find_program, printed
 from pathbook.services.backup.reading_back import Progress, read_books, replay
 from pathbook.services.backup.secret import decrypt_keys, decrypt_log_key, require_beginning
-from pathbook.services.key_file import KEY_FILE, read_keys
+from pathbook.services.key_file import KEY_FILE, read_keys, secrets_of
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, files_of_views
 
 IN_ORDER: Final = (EVENTS_FILE, KEY_FILE, VIEWS_FILE)
@@ -122,7 +122,8 @@ def _require_place(origin: Path, data: Path, database: str, manifest: Manifest) 
     if not data.parent.is_dir():
         what = f"The directory {data.parent} does not exist."
         raise BackupError(Reason.TARGET_NOT_EMPTY, what=what, do="Make it first.")
-    held = sorted(path.name for path in data.iterdir()) if data.exists() else []
+    places = {data, secrets_of(data)} if data.exists() else ()
+    held = sorted(path.name for place in places for path in place.iterdir())
     of_books = (*IN_ORDER, *files_of_views(data))
     for name in held:
         if name.startswith(of_books):
@@ -149,7 +150,7 @@ def _keys(origin: Path, data: Path, manifest: Manifest, keys: KeySource) -> dict
     else:
         ring, where = decrypt_keys(origin / KEYS_FILE, keys.passphrase), KEYS_FILE
         saved = any(entry.name == LOG_KEY_FILE for entry in manifest.files)
-        if saved and not (data / log_key.LOG_KEY_FILE).exists():
+        if saved and not (secrets_of(data) / log_key.LOG_KEY_FILE).exists():
             found = decrypt_log_key(origin / LOG_KEY_FILE, keys.passphrase)
             placed[log_key.LOG_KEY_FILE] = found.printed().encode("ascii")
     require_beginning(ring, manifest.code_keys, where)
@@ -165,7 +166,11 @@ def _restore_files(
     ids: dict[str, str],
     progress: Progress,
 ) -> list[BookEntry]:
-    with _filling(data) as made:
+    apart = secrets_of(data)
+    with contextlib.ExitStack() as stack:
+        if apart != data:  # it may be another disk
+            stack.enter_context(_keys_placed(apart, keys))
+        made = stack.enter_context(_filling(data))
         copied = made / EVENTS_FILE
         _copy(origin, EVENTS_FILE, manifest, copied)
         log = open_engine(copied, purpose="events")
@@ -180,7 +185,7 @@ def _restore_files(
         finally:
             views.dispose()
             log.dispose()
-        for name, written in keys.items():
+        for name, written in keys.items() if apart == data else ():
             directory.write_private(made / name, written)
     return replayed
 
@@ -211,7 +216,9 @@ def _restore_database(
             _require_same(origin, connection, manifest, progress)
             begin_incarnations(connection, ids, {entry.name: entry.head for entry in manifest.books})
             take_statistics(connection)
-            stack.enter_context(_keys_placed(data, keys))  # before the commit, and taken back if it fails
+            stack.enter_context(
+                _keys_placed(secrets_of(data), keys)
+            )  # before the commit, and taken back if it fails
 
         with contextlib.ExitStack() as stack:
             try:

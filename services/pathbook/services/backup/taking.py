@@ -42,7 +42,7 @@ from pathbook.services.backup.postgres_programs import dump, find_program, print
 from pathbook.services.backup.reading_back import Progress, read_back, replay
 from pathbook.services.backup.secret import encrypt_keys, encrypt_log_key, require_beginning
 from pathbook.services.clock import now
-from pathbook.services.key_file import KEY_FILE, read_keys
+from pathbook.services.key_file import KEY_FILE, read_keys, secrets_of
 from pathbook.services.replaying import scratch_views
 from pathbook.services.storage import EVENTS_FILE
 
@@ -104,10 +104,11 @@ def take(
                     books = replay(log, views, books, progress)
         # After the copy: a key is in the file before the first batch that is made with it.
         if passphrase is not None:
-            ring = read_keys(data / KEY_FILE)
-            require_beginning(ring, found.code_keys, str(data / KEY_FILE))
+            apart = secrets_of(data)
+            ring = read_keys(apart / KEY_FILE)
+            require_beginning(ring, found.code_keys, str(apart / KEY_FILE))
             directory.write_private(made / KEYS_FILE, encrypt_keys(ring, passphrase))
-            if (log_key := data / log_key_file.LOG_KEY_FILE).exists():
+            if (log_key := apart / log_key_file.LOG_KEY_FILE).exists():
                 encrypted = encrypt_log_key(log_key_file.read_log_key(log_key), passphrase)
                 directory.write_private(made / LOG_KEY_FILE, encrypted)
         manifest = Manifest(

@@ -17,7 +17,7 @@ from pathbook.services.checking.checkpoints import compared, last_signed, signed
 from pathbook.services.checking.databases import REBUILD, RESTORE
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place
-from pathbook.services.key_file import KEY_FILE, UnusableKeyError, read_keys
+from pathbook.services.key_file import KEY_FILE, UnusableKeyError, keys_of, read_keys
 from pathbook.services.replaying import replay_events, scratch_views
 
 BUILDS = "A running server or `pathbook views follow` builds it. Nothing waits for it but its own answers."
@@ -221,7 +221,7 @@ def keys(place: Place, _progress: Progress) -> Iterator[Finding]:
     assert place.log is not None
     in_use = [name.hex() for name in CodeKeysInUse(place.log).known()]
     try:
-        ring: KeyRing = read_keys(place.data / KEY_FILE)
+        ring: KeyRing = read_keys(keys_of(place.data))
     except UnusableKeyError as error:
         to_do = "Restore it from a backup: without it no code can be read, and no server starts."
         yield fault(KEY_FILE, error.problem, to_do)

@@ -12,6 +12,7 @@ from pathbook.ledger.store.log.audit import origin_of
 from pathbook.ledger.store.log.checkpoints import any_checkpoint, checkpoints_of
 from pathbook.services.checking.findings import Finding, fault, noted, ok
 from pathbook.services.checking.place import Place
+from pathbook.services.key_file import secrets_of
 from pathbook.services.last_checkpoints import read_last_checkpoints
 from pathbook.services.log_key import LAST_CHECKPOINT_FILE, LOG_KEY_FILE, read_log_key
 from pathbook.services.signing import Reason, SigningError
@@ -39,7 +40,7 @@ def last_signed(place: Place) -> tuple[Mapping[str, SignedNote], list[Finding]]:
     A file that is missing has none: the database tells whether anything was signed.
     """
     try:
-        return read_last_checkpoints(place.data / LAST_CHECKPOINT_FILE), []
+        return read_last_checkpoints(secrets_of(place.data) / LAST_CHECKPOINT_FILE), []
     except SigningError as error:
         if error.reason is Reason.LAST_UNUSABLE:
             return {}, [fault(LAST_CHECKPOINT_FILE, str(error), PUT_BACK)]
@@ -75,7 +76,7 @@ def compared(
         return
     subject = f"checkpoints of {book}"
     try:
-        key = read_log_key(place.data / LOG_KEY_FILE)
+        key = read_log_key(secrets_of(place.data) / LOG_KEY_FILE)
     except SigningError as error:
         yield fault(subject, f"they cannot be verified: {error}", OTHER_KEY)
         return

@@ -10,7 +10,7 @@ from typing import Final
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place, wal_bytes
 from pathbook.services.data_files import OPERATOR_TOKEN_FILE
-from pathbook.services.key_file import KEY_FILE
+from pathbook.services.key_file import KEY_FILE, secrets_of
 from pathbook.services.storage import EVENTS_FILE, files_of_views
 
 DIRECTORY_MODE: Final = 0o700
@@ -25,9 +25,13 @@ def modes(place: Place, _progress: Progress) -> Iterator[Finding]:
         )
         return
     yield _mode(place.data, DIRECTORY_MODE)
-    for name in (EVENTS_FILE, *files_of_views(place.data), KEY_FILE, OPERATOR_TOKEN_FILE):
-        if (place.data / name).exists():
-            yield _mode(place.data / name, FILE_MODE)
+    apart = secrets_of(place.data)
+    if apart != place.data:
+        yield _mode(apart, DIRECTORY_MODE)
+    files = [place.data / name for name in (EVENTS_FILE, *files_of_views(place.data))]
+    for file in (*files, apart / KEY_FILE, apart / OPERATOR_TOKEN_FILE):
+        if file.exists():
+            yield _mode(file, FILE_MODE)
 
 
 def write_ahead_logs(place: Place, _progress: Progress) -> Iterator[Finding]:

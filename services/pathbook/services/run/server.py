@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, cast
 
 import grpc
 import structlog
@@ -25,6 +26,7 @@ from pathbook.services.admission import Admission
 from pathbook.services.batches import BatchService
 from pathbook.services.books import BookService
 from pathbook.services.bulk import Bulk
+from pathbook.services.callers import Origins
 from pathbook.services.clock import MachineClock
 from pathbook.services.corrections import CorrectionService
 from pathbook.services.cosigning import CosignatureCollector
@@ -127,6 +129,24 @@ SERVICES: Final = tuple(service.full_name for service in CONTRACT)
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
+class Unregistered:
+    """Takes the methods of services for a server, which then finds a method by its name.
+
+    gRPC for asyncio would register each method by itself, and at each call wait for a call of every one of them: with 80
+    methods that takes longer than to answer a small call.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Add methods that are found by name."""
+        self._server.add_generic_rpc_handlers(handlers)
+
+    def add_registered_method_handlers(self, name: str, handlers: object) -> None:
+        """Register nothing."""
+
+
 class Server:
     """One server over one directory of books, in the event loop that starts it.
 
@@ -147,7 +167,12 @@ class Server:
         self._access_log: AccessLog | None = None
         self._certificates: Certificates | None = None
         surround = CallInterceptor(
-            self._lost, lambda: self._access, self._metrics, opening.tracing(), self._rates
+            self._lost,
+            lambda: self._access,
+            self._metrics,
+            opening.tracing(),
+            self._rates,
+            Origins(settings.trusted_proxies),
         )
         self._server = grpc.aio.server(
             interceptors=[surround],
@@ -291,7 +316,11 @@ class Server:
         self._gateway.close()
 
     def _add_services(self) -> None:
-        gateway, drain, server = self._gateway, self._drain, self._server
+        gateway, drain, server = (
+            self._gateway,
+            self._drain,
+            cast("grpc.aio.Server", Unregistered(self._server)),
+        )
         event_batches = EventBatches(gateway, self._storage.stream, self._storage.follower)
         books_pb2_grpc.add_BookServiceServicer_to_server(BookService(gateway), server)
         parties_pb2_grpc.add_PartyServiceServicer_to_server(PartyService(gateway), server)

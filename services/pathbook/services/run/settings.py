@@ -48,6 +48,7 @@ class Settings:
         operations_listen: HOST:PORT where operators get metrics and health, "" for nowhere.
         metrics_directory: where the processes of one server count together, "" for each alone.
         limits: what each class of callers may do in a time; None for no limits but those of connections.
+        trusted_proxies: addresses and networks of proxies that name whose calls they pass on (`Origins`).
         witnesses: who is asked to cosign the checkpoints.
         cosigners: the keys of those whose cosignatures are kept if a caller brings them.
         drain_seconds: how long open calls may go on after the server is told to stop.
@@ -72,6 +73,7 @@ class Settings:
     operations_listen: str = ""
     metrics_directory: str = ""
     limits: Mapping[str, ClassLimits] | None = None
+    trusted_proxies: tuple[str, ...] = ()
     witnesses: tuple[WitnessAddress, ...] = ()
     cosigners: tuple[VerifierKey, ...] = ()
     drain_seconds: float = DRAIN_TIMEOUT_S
