@@ -21,18 +21,22 @@ from tests.scenario import BALM, MASK
 
 START = FindingPlace()
 
+PAGES_MAX = 1_000
+"""More pages than any book of these tests has."""
+
 
 def pages(
     queries: Queries, after: FindingPlace = START, wanted: Wanted | None = None, rule: str = ""
 ) -> Iterator[FindingChanges]:
     """Yield the pages of changes after a place, up to where the reports are."""
-    while True:
+    for _ in range(PAGES_MAX):
         found = queries.finding_changes("book", after, wanted or Wanted(), rule)
         assert isinstance(found, FindingChanges), found
         yield found
         after = found.place
         if not found.more:
             return
+    raise AssertionError("the changes have no end")
 
 
 def told(

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -38,9 +39,14 @@ def above(client: Client) -> list[Finding]:
 def changes(client: Client, cursor: str, count: int) -> list[findings.FindingChange]:
     """Return the next changes of these findings after a cursor, and wait until there are so many."""
     stream = client.subscribe_findings(cursor, rule="above-suggested")
-    told = (change for response in stream for change in response.changes)
+
+    def told() -> Iterator[findings.FindingChange]:
+        for response in stream:
+            assert response.changes, "the stream is alive, and nothing more comes"
+            yield from response.changes
+
     with contextlib.closing(stream):  # type: ignore[type-var] # a generator, as each iterator of the client
-        return list(itertools.islice(told, count))
+        return list(itertools.islice(told(), count))
 
 
 def test_an_explanation_stays_with_its_finding(place: Path) -> None:
