@@ -132,8 +132,8 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 class Unregistered:
     """Takes the methods of services for a server, which then finds a method by its name.
 
-    gRPC for asyncio would register each method by itself, and at each call wait for a call of every one of them: with 80
-    methods that takes longer than to answer a small call.
+    gRPC for asyncio would register each method by itself, and at each call wait for a call of every one of them. With
+    80 methods that takes longer than to answer a small call.
     """
 
     def __init__(self, server: grpc.aio.Server) -> None:
