@@ -121,7 +121,8 @@ def guess_codes(target: str, count: int, connections: int = 1) -> Guessed:
         left = iter(range(count))
 
         async def guess_on(channel: grpc.aio.Channel) -> None:
-            ask_path = channel.unary_unary(GET_PATH, None, None)  # bytes, which cost the attacker least
+            # bytes, which cost the attacker least
+            ask_path: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(GET_PATH)
             for _ in left:
                 request = paths_pb2.GetPathRequest(book=BOOK, code=guess())
                 try:

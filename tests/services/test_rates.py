@@ -236,7 +236,7 @@ def test_who_guesses_behind_a_proxy_keeps_no_buyer_out(tmp_path: Path) -> None:
             with pytest.raises(grpc.RpcError) as error:
                 stub.GetPath(
                     paths_pb2.GetPathRequest(book=BOOK, code=f"{7:020d}"),
-                    metadata=[("x-forwarded-for", forwarded)],
+                    metadata=(("x-forwarded-for", forwarded),),
                 )
             return error.value.code()
 

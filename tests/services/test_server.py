@@ -1,5 +1,6 @@
 """The server itself: its start, health, reflection, settings, log and internal errors."""
 
+import asyncio
 import json
 import logging
 import stat
@@ -19,7 +20,7 @@ from pathbook.ledger.queries import Queries
 from pathbook.ledger.serials import parse_book_key
 from pathbook.services.key_file import KEY_FILE, UnusableKeyError
 from pathbook.services.run.in_thread import running
-from pathbook.services.run.server import SERVICES
+from pathbook.services.run.server import SERVICES, Server
 from pathbook.services.run.settings import Settings
 from tests.services.masks import BOOK, begin, opened, refused
 
@@ -43,6 +44,20 @@ def test_reflection_lists_the_services_and_their_methods(target: str) -> None:
         file = database.FindFileContainingSymbol("pathbook.v1.PathService")
         names = {method.name for method in file.service[0].method}
         assert names == {"GetPath", "ListStock", "ListHolders"}
+
+
+def test_a_call_does_not_cost_a_wait_for_each_method(tmp_path: Path) -> None:
+    """No method of ours waits for calls in a task of its own: gRPC would begin to wait for all of them at each call."""
+
+    async def waiting() -> list[str]:
+        server = Server(Settings(data=tmp_path, listen="127.0.0.1:0"))
+        await server.start()
+        await asyncio.sleep(0)
+        names = [repr(task.get_coro()) for task in asyncio.all_tasks()]
+        await server.stop()
+        return [name for name in names if "_request_registered_call" in name]
+
+    assert len(asyncio.run(waiting())) < len(SERVICES)
 
 
 def test_the_first_start_creates_directory_and_key(data: Path) -> None:

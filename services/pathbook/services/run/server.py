@@ -132,8 +132,7 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 class Unregistered:
     """Takes the methods of services for a server, which then finds a method by its name.
 
-    gRPC for asyncio would register each method by itself, and at each call wait for a call of every one of them. With
-    80 methods that takes longer than to answer a small call.
+    gRPC for asyncio would register each method by itself, and at each call begin again to wait for calls of all.
     """
 
     def __init__(self, server: grpc.aio.Server) -> None:
@@ -361,4 +360,5 @@ class Server:
             AccessLogService(gateway, self._storage.accesses), server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)  # it asks of which kind the server is
