@@ -5,6 +5,7 @@ import datetime
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -12,7 +13,6 @@ from sqlalchemy import Engine
 from pathbook.ledger.book import Answer, Outcome
 from pathbook.ledger.books import Books
 from pathbook.ledger.commands import Command, CommissionBatch, RecordTransfer, RegisterParty, RegisterProduct
-from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.report import Report
 from pathbook.ledger.store.database.engine import Purpose, open_engine
 from pathbook.ledger.store.log.stream import Stream
@@ -21,6 +21,7 @@ from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.ledger.values import PartyKind, Price, Quantity, Selection
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
+from tests.postgres import new_database
 from tests.scenario import CODE_KEY, MASK, NOON, opening
 
 PATIENCE = 60.0
@@ -41,6 +42,23 @@ def url(place: Path, purpose: Purpose) -> str:
 def engine(place: Path, purpose: Purpose) -> Engine:
     """Open the database of a place."""
     return open_engine(url(place, purpose), purpose=purpose)
+
+
+@cache
+def _template() -> str:
+    made = new_database()
+    events, views = open_engine(made, purpose="events"), open_engine(made, purpose="views")
+    stream = Stream(events)
+    Follower(stream, views).close()
+    stream.close()
+    events.dispose()
+    views.dispose()
+    return made
+
+
+def prepared_database() -> str:
+    """Return the URL of a new database on PostgreSQL that has all tables, as after a first start, and no event."""
+    return new_database(_template())
 
 
 def wait_beyond(stream: Stream, book: str, position: int) -> int:
@@ -84,9 +102,12 @@ class PausableClock(Clock):
 
 @contextlib.contextmanager
 def open_books(
-    place: Path, clock: Clock | None = None, *, follow: bool = True, reports: Sequence[Report] = REPORTS
+    place: Path, clock: Clock | None = None, *, follow: bool = True, reports: Sequence[Report] = ()
 ) -> Iterator[Books]:
-    """Open the books of a place as a server does; with ``follow=False`` the views are not updated."""
+    """Open the books of a place as a server does; with ``follow=False`` the views are not updated.
+
+    Few tests are about reports, and to keep all of them takes longer than to keep the views.
+    """
     events, views = engine(place, "events"), engine(place, "views")
     stream = Stream(events)
     follower = Follower(stream, views, reports=reports)

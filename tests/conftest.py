@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,11 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from pathbook.client import party_keys
+from pathbook.ledger.store.database import notify
 from pathbook.services.backup import age
-from tests.books import DATABASE_FILE
+from tests.books import DATABASE_FILE, prepared_database
+from tests.examples import MANY, examples
 from tests.postgres import drop_database, new_database
-
-# How long an example takes depends on the load of the machine, and says nothing about correctness.
-settings.register_profile("pathbook", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("pathbook")
 
 MEMORY: Final = Path("/dev/shm")
 """A directory whose files Linux keeps in memory."""
@@ -36,7 +35,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The log is flushed in the same way, and a killed process loses as much as on a disk. Heavy tests need a disk.
     """
-    chosen = "TMPDIR" in os.environ or config.option.markexpr != "not heavy"
+    has_heavy = config.option.markexpr != "not heavy"
+    if has_heavy:
+        os.environ[MANY] = "1"
+    # How long an example takes depends on the load of the machine, and says nothing about correctness.
+    settings.register_profile(
+        "pathbook",
+        deadline=None,
+        max_examples=examples(40, 100),
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("pathbook")
+    # Tests start hundreds of processes, and each would compile the program again: that takes a second.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    chosen = "TMPDIR" in os.environ or has_heavy
     if not chosen and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES:
         os.environ["TMPDIR"] = str(MEMORY)
         tempfile.tempdir = None
@@ -53,11 +66,14 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A directory that holds books, or names the database that holds them; each test runs on both."""
+    """A directory that holds books, or names the database that holds them; each test runs on both.
+
+    The database has all tables, which spares a test a quarter of a second. One of the mark `empty_database` has none.
+    """
     if request.param == "sqlite":
         yield tmp_path
         return
-    url = new_database()
+    url = new_database() if request.node.get_closest_marker("empty_database") else prepared_database()
     (tmp_path / DATABASE_FILE).write_text(url, "utf-8")
     yield tmp_path
     drop_database(url)
@@ -73,6 +89,14 @@ def cheap_passphrases() -> Iterator[None]:
         patch.setattr(age, "WORK_LOG2", 10)
         patch.setattr(party_keys, "PASSES", 1)
         patch.setattr(party_keys, "MEMORY_KIB", 64)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_listeners() -> Iterator[None]:
+    """Listeners of PostgreSQL end soon, because tests open and close hundreds of books."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(notify, "LISTEN_INTERVAL_S", 0.02)
         yield
 
 

@@ -161,10 +161,10 @@ def _exists(user: str) -> bool:
     return True
 
 
-def new_database() -> str:
-    """Return the URL of a new, empty database."""
+def new_database(template: str = "") -> str:
+    """Return the URL of a new database: an empty one, or a copy of the template, to which nothing is connected."""
     name = f"test_{os.getpid()}_{next(_NUMBERS)}"
-    execute(f"CREATE DATABASE {name}")
+    execute(f"CREATE DATABASE {name} TEMPLATE {name_of(template) or 'template1'}")
     return cluster().format(name=name)
 
 

@@ -14,6 +14,7 @@ from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.values import Selection, UnitRange
 from tests.books import BEGINNING, PATIENCE, Clock, PausableClock, ask, engine, open_books, positions, record
+from tests.examples import examples
 from tests.rules import test_rolling_back
 from tests.rules.test_rolling_back import movements
 from tests.scenario import NOON, Story
@@ -115,7 +116,7 @@ def test_a_batch_for_an_unknown_book_keeps_the_refusals_of_unreadable_entries(pl
         assert summarize(outcomes) == [Reason.VALUE_MISSING, Reason.BOOK_UNKNOWN]
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(10, 25))
 @given(batches=st.lists(movements(), min_size=1, max_size=6))
 def test_a_batch_equals_single_requests_or_has_no_effect(batches: list[list[Command]]) -> None:
     """A batch has the events that the rules give on complete state, or their refusals and no event."""

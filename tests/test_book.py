@@ -36,6 +36,7 @@ from tests.books import (
     update_views,
     wait_beyond,
 )
+from tests.examples import examples
 from tests.replaying import replay
 from tests.rules.read_back import open_views, read_back
 from tests.rules.stage import Dice
@@ -322,7 +323,7 @@ class BookAgainstModel(Model):
 
 
 TestBookAgainstModel = BookAgainstModel.TestCase
-TestBookAgainstModel.settings = settings(max_examples=15, stateful_step_count=50)
+TestBookAgainstModel.settings = settings(max_examples=examples(6, 15), stateful_step_count=50)
 
 
 def test_what_the_server_fills_in_is_no_part_of_a_request() -> None:

@@ -22,6 +22,7 @@ from pathbook.ledger.values import (
     UnitState,
 )
 from pathbook.v1 import events_pb2, values_pb2
+from tests.examples import examples
 from tests.strategies import EVENTS, positions, request_digests, requests, signed, times
 from tests.test_stored_format import BYTES, NOON
 
@@ -39,7 +40,7 @@ def written(recorded: RecordedEvent) -> tuple[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
-@settings(max_examples=25)
+@settings(max_examples=examples(10, 25))
 @given(st.data())
 def test_what_is_written_is_read_back(kind: type[Event], data: st.DataObject) -> None:
     """An event of any kind is decoded unchanged from the bytes that a book writes."""

@@ -17,6 +17,7 @@ from pathbook.ledger.hops import Hop, chain
 from pathbook.ledger.runs import Run
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Delivery, Ranges, Unit, UnitState, is_consumer
+from tests.examples import examples
 from tests.strategies import EVENTS
 
 CONTRACT: Final = (Path(__file__).resolve().parents[1] / "proto/pathbook/v1/events.proto").read_text("utf-8")
@@ -192,7 +193,9 @@ def test_the_row_of_a_new_batch_says_what_its_units_are(event: Event) -> None:
 
 
 @pytest.mark.parametrize("kind", EVENTS)
-@settings(phases=[Phase.generate], max_examples=20)  # a wrong row fails at once, and its name is enough
+@settings(
+    phases=[Phase.generate], max_examples=examples(8, 20)
+)  # a wrong row fails at once, and its name is enough
 @given(data=st.data())
 def test_an_event_changes_the_units_of_its_rows_and_no_others(kind: type[Event], data: st.DataObject) -> None:
     """The batches whose units change are those of the rows; an event without a row changes no unit."""
@@ -211,7 +214,7 @@ def test_an_event_changes_the_units_of_its_rows_and_no_others(kind: type[Event],
 
 
 @pytest.mark.parametrize("kind", EVENTS)
-@settings(phases=[Phase.generate], max_examples=20)
+@settings(phases=[Phase.generate], max_examples=examples(8, 20))
 @given(data=st.data())
 def test_the_table_of_chains_says_which_chain_an_event_extends(
     kind: type[Event], data: st.DataObject

@@ -12,6 +12,7 @@ from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from tests.contract.comparison import Comparison
 from tests.contract.life import Life
+from tests.examples import examples
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.heavy) for seed in range(2, 12))])
@@ -23,10 +24,10 @@ def test_a_replay_by_the_comments_of_the_contract_gives_every_answer_of_the_serv
     with running(settings) as port, Client(f"127.0.0.1:{port}", book="life") as client:
         life = Life(client, seed)
         life.begin()
-        life.live(450)
+        life.live(examples(300, 450))
         comparison = Comparison(client, life.replay)
         comparison.everything()
-        for position in life.random.sample(range(50, life.replay.position), 8):
+        for position in life.random.sample(range(50, life.replay.position), examples(5, 8)):
             comparison.earlier(position, life.random)
     print(life.replay.kinds, life.refused, comparison.compared.total())  # noqa: T201 - shown if the test fails
     assert comparison.differences == []

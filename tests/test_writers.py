@@ -113,19 +113,19 @@ def test_writers_that_take_turns_catch_up_without_a_reload(place: Path) -> None:
     """Three processes write one transfer a turn, and each applies only the events that the others appended."""
     with open_books(place) as opened:
         ask(opened, *BEGINNING)
-    writers = [SPAWN.Process(target=write_one_by_one, args=(place, name, 200)) for name in "abc"]
+    writers = [SPAWN.Process(target=write_one_by_one, args=(place, name, 80)) for name in "abc"]
     with running(*writers):
         for writer in writers:
             writer.join(PATIENCE)
             assert writer.exitcode == 0
     assert sorted(requests(place)[len(BEGINNING) :]) == of_acme(
-        f"{name}-{number}" for name in "abc" for number in range(200)
+        f"{name}-{number}" for name in "abc" for number in range(80)
     )
 
 
 def test_many_books_are_written_at_once(place: Path) -> None:
     """Writers of many books only wait for each other, even across processes."""
-    books = 12
+    books = 6
     with open_books(place) as opened:
         for book in range(books):
             begin = [opening(f"masks-{book}"), *BEGINNING[1:]]
@@ -161,17 +161,17 @@ def test_a_writer_killed_at_any_time_leaves_a_complete_book(place: Path) -> None
     with open_books(place) as opened:
         ask(opened, *BEGINNING)
     events = engine(place, "events")
-    for at_least in (200, 900):
-        writer = SPAWN.Process(target=write_a_lot, args=(place, "k", 3_000))
+    for at_least in (200, 700):
+        writer = SPAWN.Process(target=write_a_lot, args=(place, "k", 2_000))
         writer.start()
         assert wait_beyond(Stream(events), "masks", at_least) > at_least
         writer.kill()
         writer.join(PATIENCE)
         assert writer.exitcode == -signal.SIGKILL
     events.dispose()
-    assert 900 < len(requests(place)) - len(BEGINNING) < 3_000
-    write_a_lot(place, "k", 3_000)
-    assert sorted(requests(place)[len(BEGINNING) :]) == of_acme(f"k-{number}" for number in range(3_000))
+    assert 700 < len(requests(place)) - len(BEGINNING) < 2_000
+    write_a_lot(place, "k", 2_000)
+    assert sorted(requests(place)[len(BEGINNING) :]) == of_acme(f"k-{number}" for number in range(2_000))
 
 
 def test_an_idle_writer_knows_the_events_of_others(place: Path) -> None:

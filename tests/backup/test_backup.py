@@ -15,6 +15,7 @@ from pathbook.ledger.store.views.fingerprint import whole_fingerprint
 from pathbook.services.backup.manifest import read_manifest
 from pathbook.services.storage import VIEWS_FILE
 from tests.backup.places import PASSPHRASE, Place, left_over, sold
+from tests.examples import examples
 from tests.services.masks import BEGUN
 from tests.services.process import served
 
@@ -159,7 +160,7 @@ def test_a_killed_backup_never_looks_like_one(books: Place, to: Path) -> None:
     with books.served() as client:
         sold(client, 0, 20)
     chance, whole = random.Random(11), 0
-    for number in range(6):
+    for number in range(examples(4, 12)):
         target = to.with_name(f"backup-{number}")
         process = books.start("backup", str(target), "--without-keys")
         assert process.stderr is not None

@@ -27,6 +27,7 @@ from pathbook.services.storage import EVENTS_FILE, Storage
 from pathbook.v1.tokens_pb2 import TOKEN_ROLE_PARTY
 from pathbook.witness.key_file import WitnessKey
 from tests.backup.places import PASSPHRASE, Place, begun, left_over, signed, sold
+from tests.examples import examples
 from tests.postgres import driver_url
 from tests.services.masks import BEGUN, BOOK
 
@@ -260,7 +261,7 @@ def test_a_killed_restore_leaves_nothing_or_a_whole_book(
         head = client.get_head().position
     books.back_up(to)
     chance = random.Random(3)
-    for number in range(6):
+    for number in range(examples(4, 12)):
         target = empty if empty.database else Place(tmp_path / f"restored-{number}", "")
         process = target.start("restore", str(to), "--key", str(books.data / "codes.key"))
         assert process.stderr is not None

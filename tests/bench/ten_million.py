@@ -19,6 +19,7 @@ from pathbook.ledger.book import Answer, Outcome
 from pathbook.ledger.commands import Command, PackCase, RecordTransfer, RegisterParty
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.store.database.engine import open_engine, reading
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
@@ -104,7 +105,7 @@ def compare(outcomes: list[Outcome], expected: list[bool]) -> None:
 
 def main() -> None:
     """Run the bench, compare the book with the model, and print the figures."""
-    with tempfile.TemporaryDirectory() as name, open_books(Path(name)) as opened:
+    with tempfile.TemporaryDirectory() as name, open_books(Path(name), reports=REPORTS) as opened:
         model = Model()
         begin = time.perf_counter()
         ask(opened, *BEGINNING)

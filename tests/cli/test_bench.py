@@ -205,6 +205,7 @@ class Forgetful(Model):
 def test_a_difference_from_the_model_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """If the book and the model differ in one transfer, the phase is named, and no rate is printed."""
     monkeypatch.setattr(bench, "Model", Forgetful)
+    monkeypatch.setattr(plan, "QUICK", BRIEF)
     ran = pathbook("bench", "--quick", "--in", str(tmp_path), "--output", "json")
     error = json.loads(ran.err.splitlines()[-1])["error"]
     assert (ran.code, ran.out) == (1, "")
@@ -241,7 +242,7 @@ def _wait_until_it_serves(place: Path) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.heavy)])
 def test_writes_to_several_books_are_measured(kind: str, tmp_path: Path) -> None:
     """One book, several at one server and several at a server each are written and checked, and nothing is left."""
     url = new_database() if kind == "postgresql" else ""

@@ -18,6 +18,7 @@ from pathbook.v1 import values_pb2
 from pathbook.v1.transfers_pb2 import DiscrepancyClaim
 from pathbook.verify.checks import check_path, read_code
 from pathbook.verify.verdicts import Policy, Verdict
+from tests.examples import examples
 
 SIZE = 5
 """The units of a batch: few, so that each has a long path."""
@@ -77,7 +78,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 @given(deeds=DEEDS)
-@settings(max_examples=40)
+@settings(max_examples=examples(15, 40))
 def test_every_path_of_an_honest_server_holds(client: Client, deeds: list[Deed]) -> None:
     """After any commands that the book accepted, no path of a unit contradicts itself, and each can be drawn."""
     lot = f"L{client.get_head().position}"

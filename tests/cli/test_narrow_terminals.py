@@ -54,7 +54,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-@pytest.mark.parametrize("columns", [40, 60, 80])
+@pytest.mark.parametrize("columns", [40, pytest.param(60, marks=pytest.mark.heavy), 80])
 @pytest.mark.parametrize(
     "verb",
     [

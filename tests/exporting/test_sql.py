@@ -22,6 +22,7 @@ from pathbook.ledger.reports.flat import FLAT_TABLES
 from pathbook.ledger.reports.ladder import PriceRow, rungs
 from pathbook.ledger.values import MAX_AMOUNT_MINOR, MAX_BATCH_SIZE, MAX_PRICE_UNITS
 from tests.cli.conftest import pathbook
+from tests.examples import examples
 from tests.exporting.flows import LadderRow, append, ladder_rows, served, stock_of
 from tests.exporting.notebook import run_notebook
 from tests.postgres import driver_url, drop_database, new_database
@@ -146,7 +147,7 @@ PRICES: Final = st.tuples(
 Paid = list[tuple[int, int, int, int]]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25, 60))
 @given(st.lists(PRICES, min_size=1, max_size=12))
 @example([(0, MAX_AMOUNT_MINOR, 1, 1), (0, MAX_AMOUNT_MINOR, 1, MAX_BATCH_SIZE)])
 @example([(0, 2**53, 1, 1), (0, 2**53 + 1, 1, 2)])

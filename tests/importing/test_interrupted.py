@@ -15,7 +15,7 @@ from pathbook.client import Client
 from tests.importing.sheets import BOOK, GIN, RUM, Import, events, open_book, parse_summary, sold, write
 from tests.services.process import ServerProcess, served
 
-ROWS: Final = 4_200
+ROWS: Final = 2_100
 """Enough rows that an import is not finished when a test sees that it has begun."""
 
 TABLES: Final = 3

@@ -55,9 +55,9 @@ def first(target: str) -> Summary:
     return parse_summary(out.getvalue())
 
 
-def arguments(target: str) -> list[str]:
+def arguments(target: str, table: Path = TABLE) -> list[str]:
     """Return the arguments of the command that imports the table."""
-    return ["import", str(TABLE), "--recipe", "iowa", "--server", target, "--output", "json"]
+    return ["import", str(table), "--recipe", "iowa", "--server", target, "--output", "json"]
 
 
 def test_the_figures_are_those_of_the_table(first: Summary, target: str) -> None:

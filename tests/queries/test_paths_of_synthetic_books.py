@@ -11,6 +11,7 @@ from pathbook.ledger.queries import Path, StepKind
 from pathbook.ledger.runs import EMPTY_HEAD, next_head
 from pathbook.ledger.store.views.snapshot import read_history
 from pathbook.ledger.values import WRITTEN_OFF, Unit, UnitRange
+from tests.examples import examples
 from tests.projections.synthetic import SyntheticBook
 from tests.queries.written import open_queries
 
@@ -30,7 +31,7 @@ def same_case(book: SyntheticBook, number: int, unit: int) -> tuple[int, int]:
     return first, last
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(5, 12))
 @given(seed=st.integers(0, 2**32), length=st.integers(20, 100), data=st.data())
 def test_a_path_as_of_a_position_is_the_path_the_book_had_then(
     seed: int, length: int, data: st.DataObject
@@ -54,7 +55,7 @@ def test_a_path_as_of_a_position_is_the_path_the_book_had_then(
                 assert (path.run, path.steps, path.as_of_position) == (run, expected.steps, as_of)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(8, 20))
 @given(seed=st.integers(0, 2**32), length=st.integers(20, 100))
 def test_a_path_with_corrections_holds_every_event_of_the_unit(seed: int, length: int) -> None:
     """The head of each step hashes the previous head and the step's event, up to the head of the run."""

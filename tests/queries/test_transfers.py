@@ -10,11 +10,12 @@ from pathbook.ledger.projections.transfers import TransferRow
 from pathbook.ledger.queries import Listed, Queries, TransferFilter
 from pathbook.ledger.ranges import count_units
 from pathbook.ledger.values import TransferStatus
+from tests.examples import examples
 from tests.projections.synthetic import PARTIES, SyntheticBook
 from tests.queries.written import open_queries
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(8, 20))
 @given(seed=st.integers(0, 2**32), length=st.integers(20, 100), limit=st.integers(1, 5))
 def test_pages_hold_each_transfer_once_newest_first(seed: int, length: int, limit: int) -> None:
     """For each party and status, the pages together are the party's transfers that the events record."""

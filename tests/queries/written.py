@@ -13,8 +13,8 @@ from pathbook.ledger.reports.mark_ups import Ladder
 from pathbook.ledger.reports.wanted import Wanted
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.follower import Follower
-from tests.books import DATABASE_FILE, engine, url
-from tests.postgres import drop_database, new_database
+from tests.books import DATABASE_FILE, engine, prepared_database, url
+from tests.postgres import drop_database
 from tests.projections.synthetic import Entries
 from tests.scenario import Story
 
@@ -56,7 +56,7 @@ def open_queries(entries: Entries, kind: str = "sqlite") -> Iterator[Queries]:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         place = Path(name)
         if kind == "postgresql":
-            (place / DATABASE_FILE).write_text(new_database(), "utf-8")
+            (place / DATABASE_FILE).write_text(prepared_database(), "utf-8")
             stack.callback(drop_database, url(place, "events"))
         events, views = engine(place, "events"), engine(place, "views")
         stream = Stream(events)

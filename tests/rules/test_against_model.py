@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from tests.examples import examples
 from tests.rules.long_model import search
 from tests.rules.registers import Registers
 from tests.rules.stage import Dice
@@ -29,7 +30,7 @@ class Model(Registers, RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=200, stateful_step_count=50)
+TestModel.settings = settings(max_examples=examples(80, 200), stateful_step_count=50)
 
 
 @pytest.mark.heavy

@@ -14,6 +14,7 @@ from pathbook.ledger.rules.parts import RequiredState
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.store.views.tracking import SQLAlchemyTrackingRecorder
 from pathbook.ledger.values import PartyKind
+from tests.examples import examples
 from tests.queries.written import WrittenStory, open_queries
 from tests.rules.key_lives import NAMES, PARTIES, counts, lives
 from tests.rules.key_words import key, said, signed
@@ -50,7 +51,7 @@ def test_a_signature_counts_while_its_key_does(story: WrittenStory, name: str) -
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-@settings(max_examples=15)
+@settings(max_examples=examples(6, 15))
 @given(data=st.data())
 def test_the_views_have_the_keys_of_the_state(kind: str, data: st.DataObject) -> None:
     """What is loaded is what the events made, and so is what is listed, oldest first and in pages."""

@@ -31,6 +31,7 @@ from pathbook.services.last_checkpoints import read_last_checkpoints
 from pathbook.services.log_key import LAST_CHECKPOINT_FILE, LOG_KEY_FILE, LogKey, make_log_key, read_log_key
 from pathbook.services.signing import Reason, SigningError
 from tests.books import engine
+from tests.examples import examples
 from tests.projections.synthetic import SyntheticBook
 from tests.scenario import CODE_KEY, NOON
 from tests.seals import append_seal, seals
@@ -136,7 +137,10 @@ def test_a_checkpoint_is_of_the_committed_events(process: Callable[[], Signing],
     assert process().sign(700) == Checkpoint(ORIGIN, 700, roots(700))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=20)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=examples(8, 20),
+)
 @given(moves=st.lists(st.tuples(st.integers(0, 2), st.integers(2, 90)), max_size=8))
 def test_processes_that_sign_in_turn_agree(
     process: Callable[[], Signing], moves: list[tuple[int, int]]

@@ -138,7 +138,15 @@ def looks(place: Path) -> list[Look]:
         events.dispose()
 
 
-@pytest.mark.parametrize("jump", [10 * YEAR, DAY + 1, -DAY - 1, -YEAR])
+@pytest.mark.parametrize(
+    "jump",
+    [
+        pytest.param(10 * YEAR, marks=pytest.mark.heavy),
+        DAY + 1,
+        -DAY - 1,
+        pytest.param(-YEAR, marks=pytest.mark.heavy),
+    ],
+)
 def test_nothing_is_written_and_nothing_lapses_by_a_clock_that_jumped(place: Path, jump: int) -> None:
     """A running server stops writing by name, its offers stay open, reads go on. Once the clock is back, it writes."""
     machine = Machine()
@@ -346,7 +354,7 @@ def start_command(place: Path) -> AbstractContextManager[Running]:
         ("sqlite", followed),
         ("sqlite", start_command),
         ("sqlite", served_by_workers),
-        ("postgresql", served_by_workers),
+        pytest.param("postgresql", served_by_workers, marks=pytest.mark.heavy),
     ],
     ids=["one server", "the follower alone", "a command", "workers", "workers on postgresql"],
     indirect=["place"],

@@ -185,7 +185,9 @@ def test_a_seal_that_was_recorded_before_a_crash_is_taken(place: Path) -> None:
         assert [position for _, position in seals(storage)] == [6, 8]
 
 
-@pytest.mark.parametrize("pauses", [(1.2, 1.35, 1.1, 1.5)])
+@pytest.mark.parametrize(
+    "pauses", [(1.2, 1.35), pytest.param((1.2, 1.35, 1.1, 1.5), marks=pytest.mark.heavy)]
+)
 def test_a_sealer_that_is_killed_goes_on(place: Path, pauses: tuple[float, ...]) -> None:
     """Whenever a server is killed, the next one goes on. Every seal, the tables and the checkpoints are right."""
     with served(place, seals=True) as server, Client(server.target, book=BOOK) as client:

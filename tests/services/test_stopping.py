@@ -107,7 +107,7 @@ def test_a_busy_server_ends_in_time(options: tuple[str, ...], tmp_path: Path) ->
         assert client.get_path((1, 1)).steps[-1].position == last
 
 
-@pytest.mark.parametrize("options", [(), ("--workers", "2")])
+@pytest.mark.parametrize("options", [(), pytest.param(("--workers", "2"), marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.heavy)])
 def test_a_second_signal_ends_a_server_at_once(
     number: signal.Signals, options: tuple[str, ...], tmp_path: Path

@@ -168,6 +168,18 @@ def test_a_bulk_engine_opens_the_same_database(connect: Connect) -> None:
     first.dispose()
 
 
+def test_postgresql_compiles_no_statement(connect: Connect) -> None:
+    """A scan is planned as if it took hours, so that keys are searched instead. It is not compiled for that."""
+    views = connect("views")
+    if views.dialect.name == "sqlite":
+        return  # it compiles nothing
+    for engine in (connect("events"), views, open_bulk_engine(views)):
+        with reading(engine) as connection:
+            plan = connection.exec_driver_sql("EXPLAIN SELECT * FROM pg_class").scalars().all()
+            assert "Seq Scan" in plan[0]
+            assert not any(line.startswith("JIT") for line in plan)
+
+
 def test_a_bulk_engine_has_a_large_cache(tmp_path: Path) -> None:
     """Only the SQLite connections of a bulk engine get the large page cache."""
     views = open_engine(tmp_path / "views.sqlite", purpose="views")

@@ -20,6 +20,7 @@ from pathbook.ledger.store.log.stream import SQLAlchemyAggregateRecorder, Stream
 from pathbook.ledger.store.views import retries
 from pathbook.ledger.store.views.follower import Follower
 from tests.books import PATIENCE, engine
+from tests.examples import examples
 from tests.projections.synthetic import SyntheticBook
 
 BOOK = "masks"
@@ -195,7 +196,7 @@ def test_the_contract_of_eventsourcing_keeps_hashes_for_each_run_of_positions(pl
     sizes=st.lists(st.integers(1, 30), min_size=1, max_size=8),
     data=st.data(),
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15, 40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_part_of_any_appends_is_read_and_checked(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], data: st.DataObject
 ) -> None:

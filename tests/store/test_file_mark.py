@@ -13,6 +13,7 @@ import pytest
 from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.log.file_mark import NewestEventsMissingError, require_newest_events
 from pathbook.ledger.store.log.stream import Stream
+from tests.examples import examples
 
 APPEND = """
 import sys
@@ -113,7 +114,7 @@ def test_a_log_opens_after_a_kill_at_any_moment(log: Path) -> None:
     """
     chance = random.Random(5)
     last = 0
-    for turn in range(12):
+    for turn in range(examples(8, 24)):
         processes = [writer(log, chance.choice([5, 20])) for _ in range(1 + turn % 2)]
         last = max(last, written(processes[0], chance.choice([1, 2, 3, 10, 40])))
         last = max(last, *map(killed, processes))

@@ -34,6 +34,7 @@ from pathbook.ledger.store.views.run_lookups import load_partition
 from pathbook.ledger.store.views.snapshot import ViewsRebuildingError, open_snapshot
 from pathbook.ledger.store.views.writer import open_views
 from pathbook.ledger.values import UnitRange
+from tests.examples import examples
 from tests.projections.synthetic import SIZES, SyntheticBook
 from tests.store.follower_process import Connect, child, kill_after, rows_at_once, rows_of
 
@@ -41,7 +42,7 @@ PATIENCE = 60.0
 """How long (seconds) a test waits for anything before it fails."""
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(8, 25))
 @given(
     seed=st.integers(0, 2**32),
     length=st.integers(0, 100),

@@ -14,7 +14,7 @@ from tests.rules.registers import Registers
 from tests.rules.stage import Dice
 from tests.store.follower_process import rows_at_once, rows_of
 
-STEPS = 250
+STEPS = 150
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.heavy)])
@@ -32,7 +32,7 @@ def test_what_is_written_and_rebuilt_with_little_memory_is_what_is_projected_at_
     follower._projector.cache.partitions = RunCache(3)
     follower.catch_up(name)
     written = rows_of(views)
-    assert len(written["run"]) > 40
+    assert len(written["run"]) > 25
     follower.rebuild()
     rebuilt = rows_of(views)
     assert rebuilt == written

@@ -21,6 +21,7 @@ from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.tree import log_tree
 from pathbook.ledger.store.tree.log_tree import LogTree
 from pathbook.ledger.store.tree.nodes import TREE_NODE
+from tests.examples import examples
 
 BOOK = "masks"
 SIZE = 3 * WIDTH + 77
@@ -63,7 +64,10 @@ def change_nodes(stream: Stream, statement: sa.Update | sa.Delete) -> None:
         connection.execute(statement)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=examples(10, 25),
+)
 @given(sizes=st.lists(st.integers(0, SIZE), min_size=1, max_size=6), data=st.data())
 def test_roots_and_proofs_of_any_size_follow(stream: Stream, sizes: list[int], data: st.DataObject) -> None:
     """Whatever sizes are asked for in whatever order, roots and proofs are those over the leaves."""

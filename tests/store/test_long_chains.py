@@ -25,6 +25,7 @@ from pathbook.ledger.store.views.run_lookups import load_partition
 from pathbook.ledger.store.views.tables import RUN
 from pathbook.ledger.values import PartyKind, Price, Selection, UnitRange
 from tests.books import BEGINNING, ask, engine, open_books, positions
+from tests.examples import examples
 from tests.queries.written import WrittenStory
 from tests.store.follower_process import Connect, Rows, rows_at_once, rows_of
 from tests.store.plans import plans_of, scans_in, searches_in
@@ -114,7 +115,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(10, 30))
 @given(moves, st.integers(1, 100))
 def test_chains_of_any_length_are_read_back_equal(
     moves: list[tuple[Callable[[Shuttle, int, int], None], int, int]], events_at_once: int

@@ -29,7 +29,7 @@ from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, open_books, pos
 from tests.projections.synthetic import SyntheticBook
 from tests.scenario import DAY, NOON
 
-EVENTS = 20_000
+EVENTS = 8_000
 """How many transfers the book has before a report is added."""
 
 CALLERS = 8

@@ -21,6 +21,7 @@ from pathbook.ledger.store.database.notify import ALL_BOOKS
 from pathbook.ledger.store.log.event_hashes import StoredEntry
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream
 from tests.books import wait_beyond
+from tests.examples import examples
 
 Connect = Callable[[Purpose], Engine]
 Locate = Callable[[Purpose], str]
@@ -163,7 +164,10 @@ def test_many_books_share_the_table(stream: Stream) -> None:
 fresh = itertools.count()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(15, 40),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 12), st.integers(0, 5)), max_size=12))
 def test_a_book_is_a_list(stream: Stream, appends: list[tuple[str, int, int]]) -> None:
     """A book is the list of the entries that were appended exactly at its end."""

@@ -26,6 +26,7 @@ from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.rebuild_worker import RebuildWorker
 from pathbook.ledger.store.views.story_cache import StoryCache, load_stories
 from tests.books import PATIENCE
+from tests.examples import examples
 from tests.projections.synthetic import SyntheticBook
 from tests.store.test_reports import GIVEN, rebuilt, rows
 
@@ -95,7 +96,7 @@ def in_book(found: Iterable[SumRow]) -> list[SumRow]:
     return [("book", *row) for row in found]
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3])
+@pytest.fixture(scope="module", params=[1, *(pytest.param(seed, marks=pytest.mark.heavy) for seed in (2, 3))])
 def book(request: pytest.FixtureRequest) -> SyntheticBook:
     """A book with every kind of event."""
     return SyntheticBook(request.param, 400)
@@ -116,7 +117,7 @@ def test_a_story_has_every_hop_in_force(book: SyntheticBook) -> None:
 
 
 @given(st.data())
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8, 20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_stories_are_told_again_where_they_are_not_cached(
     book: SyntheticBook, followed: StoryCache, data: st.DataObject
 ) -> None:

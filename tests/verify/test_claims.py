@@ -12,6 +12,7 @@ from pathbook.v1.values_pb2 import ATTESTATION_RECORDED, ATTESTATION_REPORTED_BY
 from pathbook.verify.claims import REPLAYED, claims
 from pathbook.verify.replay import replay
 from pathbook.verify.verdicts import Number, Result, Verdict
+from tests.examples import examples
 from tests.verify.written_paths import BEGUN, MASKS, Written, check, found, masks, path_of
 
 STORY = """
@@ -148,7 +149,7 @@ ACTS = st.one_of(
 
 
 @given(st.lists(ACTS, min_size=3, max_size=25))
-@settings(max_examples=30)
+@settings(max_examples=examples(10, 30))
 def test_no_path_that_the_rules_recorded_is_refuted(acts: list[str]) -> None:
     """Whatever the rules accept, with corrections, claimed times and extra units, every path of it holds."""
     book = Written(MASKS)

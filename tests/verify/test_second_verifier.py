@@ -50,7 +50,7 @@ MOST_BYTES: Final = 12 * 1024
 LONGEST_LINE: Final = 170
 """The most columns of a line of the verifier, which people should be able to read."""
 
-FLIPS: Final = 1_500
+FLIPS: Final = 500
 """How many bits are flipped for both verifiers. Python alone flips all of them."""
 
 FLIPPED: Final = "each bit of a signature flipped, and a bit of each byte of its statement, by the operator"
