@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import combinations
 from typing import Final, NamedTuple
 
@@ -219,15 +220,21 @@ def out_of_region(
     of_party: defaultdict[str, list[Authorization]] = defaultdict(list)
     for item in authorizations:
         of_party[item.party].append(item)
-    found = []
-    for trade in trades:
-        product = batches[trade.batch].product
+
+    @cache
+    def apart(giver: str, receiver: str, product: str) -> tuple[int, ...]:
+        """Return the authorizations of two parties whose regions for a product are apart, () if they meet."""
         giving, taking = (
             [item for item in of_party[party] if not item.products or product in item.products]
-            for party in (trade.giver, trade.receiver)
+            for party in (giver, receiver)
         )
-        if giving and taking and not any(_meet(one.region, two.region) for one in giving for two in taking):
-            positions = tuple(sorted({item.position for item in (*giving, *taking)}))
+        if any(_meet(one.region, two.region) for one in giving for two in taking):
+            return ()
+        return tuple(sorted({item.position for item in (*giving, *taking)})) if giving and taking else ()
+
+    found = []
+    for trade in trades:
+        if positions := apart(trade.giver, trade.receiver, batches[trade.batch].product):
             parties = trade.giver, trade.receiver
             found.append(_finding(OUT_OF_REGION, parties, trade.batch, trade.units, positions, recorded_at))
     return sorted(found, key=_order)
