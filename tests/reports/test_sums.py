@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter, defaultdict
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,11 +12,12 @@ from pathbook.ledger.reports.depths import DEPTHS, DepthRow, Outcome
 from pathbook.ledger.reports.domino import OFFERS
 from pathbook.ledger.reports.findings import FINDINGS
 from pathbook.ledger.reports.holdings import HOLDINGS, HoldingRow
-from pathbook.ledger.reports.report import Report
+from pathbook.ledger.reports.report import Fold, Report, SumRow
 from pathbook.ledger.reports.runway import RUNWAY, HopsRow
 from pathbook.ledger.reports.scorecard import FACTS
 from pathbook.ledger.reports.sell_through import SELL_THROUGH, LineRow
 from pathbook.ledger.reports.story import BatchStory, told
+from pathbook.ledger.reports.sums import fold_together
 from pathbook.ledger.reports.ties import KEYS, TRADES
 from pathbook.ledger.values import UnitState
 from tests.projections.synthetic import SyntheticBook
@@ -65,6 +67,21 @@ def test_no_sum_that_counts_things_is_ever_negative(report: Report, book: Synthe
                 assert isinstance(amount, int)
                 sums[row[first : len(report.key)]][place] += amount
                 assert sums[row[first : len(report.key)]][place] >= 0, (each.event, row)
+
+
+def test_a_report_whose_rows_fail_stops_no_other_one() -> None:
+    """Reports that share a telling get their rows, whether another one fails at an event or at the end."""
+
+    def fail(*_: object) -> list[SumRow]:
+        raise ArithmeticError
+
+    at_event = msgspec.structs.replace(DEPTHS, name="at event", fold=lambda: Fold(fail, list))
+    at_end = msgspec.structs.replace(DEPTHS, name="at end", fold=lambda: Fold(lambda _: None, fail))
+    recorded = SyntheticBook(1, 20).recorded
+    found = fold_together([at_event, at_end, DEPTHS], told(recorded))
+    assert isinstance(found[at_event], ArithmeticError)
+    assert isinstance(found[at_end], ArithmeticError)
+    assert found[DEPTHS] == list(DEPTHS.folded(told(recorded)))
 
 
 @settings(max_examples=60, deadline=None)

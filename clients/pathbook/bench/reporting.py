@@ -32,11 +32,15 @@ SHELF_DAYS: Final = 400
 """In how many days the units expire."""
 
 
-def follow(bench: Bench) -> None:
-    """Follow the beginning of the book again as it grows, with no report and with all, and compare what is kept."""
+def follow(bench: Bench, turn: int) -> None:
+    """Follow the beginning of the book again as it grows, with no report and with all, and compare what is kept.
+
+    They take turns to be first.
+    """
     count = min(bench.plan.followed, bench.head)
     at_once = bench.inside.follow(BOOK, count, count, with_reports=True)[1]
-    for name, with_reports in ((names.FOLLOWED, False), (names.REPORTED, True)):
+    both = [(names.FOLLOWED, False), (names.REPORTED, True)]
+    for name, with_reports in both[:: -1 if turn % 2 else 1]:
         seconds, kept = bench.inside.follow(BOOK, count, MOST_ENTRIES, with_reports=with_reports)
         for what, fingerprint in kept.items():
             if fingerprint != at_once[what]:

@@ -105,7 +105,7 @@ def _measure_reports(bench: Bench) -> None:
     rounds = bench.plan.follow_rounds
     for turn in range(rounds):
         bench.begin_phase(names.REPORTED, turn, rounds)
-        reporting.follow(bench)
+        reporting.follow(bench, turn)
     bench.start_follower(seals=False)
     bench.begin_phase(names.REPORT_BOOK, 0, 1)
     with contextlib.closing(reporting.Reported(bench)) as reported:

@@ -213,7 +213,7 @@ def scorecard(
     type=click.IntRange(1, MAX_INT32),
     default=10,
     metavar="N",
-    help="And how far above the median of its batch.",
+    help="And how far above the median of the others of its batch.",
 )
 @takes_limit
 @click.pass_obj

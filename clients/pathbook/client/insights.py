@@ -325,7 +325,7 @@ class Insights(Caller):
             number: Number of a unit of the batch that ``only`` names. None means all units.
             only: Which units, by batch, product and brand, and on which days: by default the last 30.
             times_min: From how many verifications on a unit stands out. 0 means 20.
-            times_median: From how many times the median of its batch on it does. 0 means 10.
+            times_median: From how many times the median of the others of its batch on it does. 0 means 10.
             limit: The most units of the answer. 0 means 100, and 1,000 is the most.
             at_least_position: As for ``get_ladder``.
 

@@ -1931,7 +1931,7 @@ class GetVerificationsRequest(_message.Message):
     times_min: _builtins.int
     """From how many verifications by the public on a unit stands out. 0 means 20."""
     times_median: _builtins.int
-    """From how many times the median of its batch on a unit stands out. 0 means 10."""
+    """From how many times the median of the other units of its batch on a unit stands out. 0 means 10."""
     limit: _builtins.int
     """The most units of the answer. 0 means 100, and 1,000 is the most."""
     at_least_position: _builtins.int
@@ -2078,7 +2078,7 @@ class OftenVerified(_message.Message):
     times: _builtins.int
     """How often the public verified it."""
     median: _builtins.int
-    """How often the public verified the units of its batch that it verified at all, in the middle."""
+    """How often the public verified the other units of its batch that it verified at all, in the middle. 0 if none."""
     days: _builtins.int
     """On how many days."""
     first_day: _builtins.str
@@ -2124,7 +2124,7 @@ class OftenRule(_message.Message):
     times_min: _builtins.int
     """From so many verifications by the public on."""
     times_median: _builtins.int
-    """And from so many times the median of its batch on."""
+    """And from so many times the median of the other units of its batch on."""
     def __init__(
         self,
         *,

@@ -36,6 +36,7 @@ class VerificationLog:
         self._verifications, self._gateway = verifications, gateway
         self._waiting: Counter[tuple[str, int, int, int, str]] = Counter()
         self._writing: asyncio.Task[None] | None = None
+        self._adding: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Write from now on."""
@@ -63,10 +64,19 @@ class VerificationLog:
         self._waiting[key] += 1
 
     async def write(self) -> None:
-        """Write what waits. What cannot be written waits on."""
-        if not self._waiting:
-            return
-        waiting, self._waiting = self._waiting, Counter()
+        """Write what waits. What cannot be written waits on.
+
+        A caller that no longer waits for this stops only its waiting: a thread goes on to write, so the next call waits
+        for the same one. Written twice, one verification would count as two.
+        """
+        while self._adding is not None:
+            await asyncio.shield(self._adding)
+        if self._waiting:
+            waiting, self._waiting = self._waiting, Counter()
+            self._adding = asyncio.create_task(self._add(waiting))
+            await asyncio.shield(self._adding)
+
+    async def _add(self, waiting: Counter[tuple[str, int, int, int, str]]) -> None:
         counts: defaultdict[str, list[Count]] = defaultdict(list)
         for (book, batch, number, hour, kind), times in waiting.items():
             counts[book].append((batch, number, hour, kind, times))
@@ -75,6 +85,8 @@ class VerificationLog:
         except BaseException:
             self._waiting.update(waiting)
             raise
+        finally:
+            self._adding = None
 
     async def _go_on(self) -> None:
         is_reached = True

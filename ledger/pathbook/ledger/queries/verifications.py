@@ -48,7 +48,7 @@ def ask_verifications(
         return batches
     last = asked.now // DAY_US if wanted.last_day is None else wanted.last_day
     first = last - WINDOW_DAYS + 1 if wanted.first_day is None else wanted.first_day
-    rows = verifications.rows(views.book, batches, number, (first, last), ROWS_MAX + 1)
+    rows = verifications.rows(views.book, batches, (first, last), ROWS_MAX + 1)
     if len(rows) > ROWS_MAX:
         return refuse(Reason.REPORT_TOO_LARGE, limit=ROWS_MAX, what="counts of verifications")
-    return Insight(verified(rows, rule, limit), views.position)
+    return Insight(verified(rows, rule, limit, number), views.position)

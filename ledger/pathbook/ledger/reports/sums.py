@@ -25,5 +25,8 @@ def fold_together(
                 adds = [each for each in adds if each[0] not in found]
     for report, fold in folds:
         if report not in found:
-            found[report] = list(fold.rows())
+            try:
+                found[report] = list(fold.rows())
+            except Exception as error:  # noqa: BLE001 -- as above
+                found[report] = error
     return found

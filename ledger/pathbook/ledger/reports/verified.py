@@ -5,7 +5,6 @@ counts are of answers to calls. They are no events, and no count says who asked,
 """
 
 import datetime
-import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -39,7 +38,7 @@ class OftenRule(msgspec.Struct, frozen=True):
 
     Attributes:
         times_min: at least so many.
-        times_median: and at least so many times the median of the units of its batch that were verified at all.
+        times_median: and at least so many times the median of the other units of its batch that were verified at all.
     """
 
     times_min: int = 20
@@ -59,7 +58,8 @@ class OftenVerified(msgspec.Struct, frozen=True):
     Attributes:
         batch, number: the unit.
         times: how often the public verified it.
-        median: how often the public verified the units of its batch that it verified at all, in the middle.
+        median: how often the public verified the other units of its batch that it verified at all, in the middle. 0 if
+            it verified no other.
         days: on how many days.
         first_day, last_day: the first of these days, and the last one.
         sentence: what the rule says.
@@ -102,13 +102,21 @@ class Verified(msgspec.Struct, frozen=True):
     rule: Often
 
 
-def verified(rows: Iterable[VerifiedRow], rule: OftenRule, limit: int) -> Verified:
-    """Return what rows say of verifications. At most ``limit`` units are shown."""
+def verified(rows: Iterable[VerifiedRow], rule: OftenRule, limit: int, number: int | None = None) -> Verified:
+    """Return what rows say of verifications.
+
+    Args:
+        rows: the counts of whole batches, because a unit is compared with the others of its batch.
+        rule: from how many on a unit stands out.
+        limit: how many units are shown at most.
+        number: of the units with this number alone, if it is given.
+    """
     by_day: defaultdict[int, Counter[str]] = defaultdict(Counter)
     by_unit: defaultdict[tuple[int, int], Counter[int]] = defaultdict(Counter)
     units: set[tuple[int, int]] = set()
     for row in rows:
-        by_day[row.day][row.kind] += row.times
+        if number is None or row.number == number:
+            by_day[row.day][row.kind] += row.times
         if row.number != OTHER_UNITS:
             units.add((row.batch, row.number))
             if row.kind == PUBLIC:
@@ -116,20 +124,32 @@ def verified(rows: Iterable[VerifiedRow], rule: OftenRule, limit: int) -> Verifi
     totals: defaultdict[int, list[int]] = defaultdict(list)
     for (batch, _), days in by_unit.items():
         totals[batch].append(days.total())
-    medians = {batch: statistics.median_low(times) for batch, times in totals.items()}
-    often = [
-        _often(unit, days, medians[unit[0]])
-        for unit, days in by_unit.items()
-        if days.total() >= max(rule.times_min, rule.times_median * medians[unit[0]])
-    ]
-    often.sort(key=lambda unit: (-unit.times, unit.batch, unit.number))
+    for times in totals.values():
+        times.sort()
+    often = []
+    for unit, days in by_unit.items():
+        total, median = days.total(), _median_without(totals[unit[0]], days.total())
+        if number in (None, unit[1]) and total >= max(rule.times_min, rule.times_median * median):
+            often.append(_often(unit, days, median))
+    often.sort(key=lambda found: (-found.times, found.batch, found.number))
     return Verified(
         days=[DayOfVerifications(day_of(day), dict(sorted(by_day[day].items()))) for day in sorted(by_day)],
-        units_verified=len(units),
+        units_verified=sum(1 for unit in units if number in (None, unit[1])),
         units=often[:limit],
         left_out=max(0, len(often) - limit),
         rule=Often(RULE_NAME, RULE_VERSION, rule.times_min, rule.times_median),
     )
+
+
+def _median_without(times: list[int], own: int) -> int:
+    """Return the lower median of sorted numbers without one of them, 0 if there is no other.
+
+    A unit is compared with others. If the only unit that was verified of a batch counted, none could be so often.
+    """
+    if len(times) == 1:
+        return 0
+    middle = (len(times) - 2) // 2
+    return times[middle + 1] if own <= times[middle] else times[middle]
 
 
 def _often(unit: tuple[int, int], days: Counter[int], median: int) -> OftenVerified:

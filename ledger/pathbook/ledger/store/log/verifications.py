@@ -83,7 +83,6 @@ class Verifications:
         self,
         book: str,
         batches: Collection[int] | None,
-        number: int | None,
         days: tuple[int, int],
         limit: int,
     ) -> list[VerifiedRow]:
@@ -92,7 +91,6 @@ class Verifications:
         Args:
             book: the book.
             batches: of these batches, or of all if it is None.
-            number: of the units with this number, or of all if it is None.
             days: the first and the last day, since 1970 UTC.
             limit: how many.
         """
@@ -109,13 +107,13 @@ class Verifications:
                 ]
             for part in parts:
                 if len(found) < limit:
-                    query = _query(book, part, number, days).limit(limit - len(found))
+                    query = _query(book, part, days).limit(limit - len(found))
                     found += starmap(VerifiedRow, connection.execute(query).all())
         return found
 
 
 def _query(
-    book: str, batches: Collection[int] | None, number: int | None, days: tuple[int, int]
+    book: str, batches: Collection[int] | None, days: tuple[int, int]
 ) -> sa.Select[*tuple[object, ...]]:
     table, (first, last) = VERIFICATION.c, days
     # no parameter, because PostgreSQL would not know that it groups by what it selects
@@ -127,8 +125,6 @@ def _query(
     ]
     if batches is not None:
         conditions.append(table.batch.in_(batches))
-    if number is not None:
-        conditions.append(table.number == number)
     times = sa.cast(sa.func.sum(table.times), sa.BigInteger)
     columns = (table.batch, table.number, day, table.kind)
     return sa.select(*columns, times).where(*conditions).group_by(*columns)
