@@ -16,7 +16,7 @@ from pathbook.ledger.reports.report import Fold, Report, SumRow
 from pathbook.ledger.reports.runway import RUNWAY, HopsRow
 from pathbook.ledger.reports.scorecard import FACTS
 from pathbook.ledger.reports.sell_through import SELL_THROUGH, LineRow
-from pathbook.ledger.reports.story import BatchStory, told
+from pathbook.ledger.reports.story import BatchStory, ToldEvent, told
 from pathbook.ledger.reports.sums import fold_together
 from pathbook.ledger.reports.ties import KEYS, TRADES
 from pathbook.ledger.values import UnitState
@@ -72,10 +72,13 @@ def test_no_sum_that_counts_things_is_ever_negative(report: Report, book: Synthe
 def test_a_report_whose_rows_fail_stops_no_other_one() -> None:
     """Reports that share a telling get their rows, whether another one fails at an event or at the end."""
 
-    def fail(*_: object) -> list[SumRow]:
+    def fail() -> list[SumRow]:
         raise ArithmeticError
 
-    at_event = msgspec.structs.replace(DEPTHS, name="at event", fold=lambda: Fold(fail, list))
+    def fail_at(_: ToldEvent) -> None:
+        fail()
+
+    at_event = msgspec.structs.replace(DEPTHS, name="at event", fold=lambda: Fold(fail_at, list))
     at_end = msgspec.structs.replace(DEPTHS, name="at end", fold=lambda: Fold(lambda _: None, fail))
     recorded = SyntheticBook(1, 20).recorded
     found = fold_together([at_event, at_end, DEPTHS], told(recorded))
