@@ -219,10 +219,11 @@ async function parse(bytes) {
   };
   const take = (count) => (form(count <= lines.length), Array.from({ length: Number(count) }, () => lines.pop()));
   const hashes = (count) => take(count).map((line) => base64(line, 32));
-  let before = "", repeats = 0;
+  let before = "", repeats = 0, room = 2 ** 24;
   const repeated = (offset, length) => { // bytes of the events before, from the first place where they stand
     const piece = before.slice(offset, offset + length);
     form(length >= 24 && piece.length === length && offset + length <= 65536 && before.indexOf(piece) === offset && repeats++ < 10000);
+    form((room -= length) >= 0); // before the parts are joined, because a small file could name more than the memory has
     return piece;
   };
   const stored = (text) => {

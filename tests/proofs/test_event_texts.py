@@ -92,3 +92,7 @@ def test_a_file_has_so_many_repeats_and_bytes_of_events(monkeypatch: pytest.Monk
     monkeypatch.setattr(event_texts, "MAX_EVENT_BYTES", 98)
     with pytest.raises(MalformedTextError):
         parsed([print_base64(KEYS[0]), "(0:33)", "(0:33)"])
+    read = EventTexts()
+    read.parse(print_base64(KEYS[0]))
+    with pytest.raises(MalformedTextError, match="more than 98 bytes"):  # before what follows is looked at
+        read.parse("(0:33)(0:33)(0:1)")

@@ -83,6 +83,8 @@ def test_changes_from_any_place_on_come_once_and_lead_to_the_findings(
             assert told(queries) == whole
             for number, change in enumerate(whole, 1):
                 assert told(queries, change.place) == whole[number:]
+                *_, last = pages(queries, change.place)
+                assert told(queries, last.place) == []
 
 
 def test_a_book_that_ends_earlier_has_the_same_changes_up_to_there() -> None:
@@ -125,6 +127,10 @@ def test_a_correction_takes_findings_back_and_shows_them_again(
         assert told(queries, middle) == changes[5:]
         assert told(queries, FindingPlace(head - 1)) == changes[6:]
         assert [page.place for page in pages(queries, changes[-1].place)] == [changes[-1].place]
+        for after in (START, FindingPlace(head, 1)):  # the last page ends in the event that was told in parts
+            *_, last = pages(queries, after, rule="above-suggested")
+            assert (last.changes[-1], last.place) == (changes[-1], FindingPlace(head))
+            assert told(queries, last.place) == []
 
 
 def test_a_reversal_in_part_of_three_reports_changes_what_is_paired() -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from pathbook.ledger import events
 from pathbook.ledger.proofs.cosignature import cosign
+from pathbook.ledger.proofs.event_texts import MAX_REPEATS, REPEATABLE_BYTES
 from pathbook.ledger.proofs.policy import parse_policy
 from pathbook.ledger.proofs.signed_note import ED25519, VerifierKey, sign_note
 from pathbook.ledger.proofs.text import print_base64
@@ -248,3 +249,14 @@ def cosignatures() -> Iterator[Attempt]:
             note = msgspec.structs.replace(NOTE, signatures=found)
             yield Attempt(printed(HONEST.prove(note=note)))
             yield Attempt(printed(HONEST.prove(note=note)), trust=any_of)
+
+
+@attack("an event that repeats more bytes than a memory has")
+def repeated_without_end() -> Iterator[Attempt]:
+    """Name the same bytes as often as a file may: a small file would be 655 MB of one event."""
+    head, rest = FILE.decode().split("\nbatch-events ", 1)
+    count, *lines = rest.split("\n")
+    first = print_base64(bytes(REPEATABLE_BYTES))
+    repeats = f"(0:{REPEATABLE_BYTES})" * MAX_REPEATS
+    left = lines[int(count) :]
+    yield Attempt("\n".join([head, "batch-events 2", f"1 {first}", f"2 {repeats}", *left]).encode())

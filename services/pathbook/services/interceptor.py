@@ -151,8 +151,12 @@ class CallInterceptor(ServerInterceptor):
 
         async def answer_one(data: bytes, context: ServicerContext[Request, Response]) -> None:
             async def begin(access: AccessControl, caller: Caller) -> Begun[Response]:
-                request = read(data)
-                admission = await access.admit(name, caller, cast("Message", request))
+                began, request = time.monotonic(), read(data)
+                try:
+                    admission = await access.admit(name, caller, cast("Message", request))
+                except CallFailedError as error:
+                    await access.even_out(caller, error, began)
+                    raise
                 asked, found = admission.caller, behavior(request, context)
                 return asked, found if asked.sees_everything else access.streamed(deque([admission]), found)
 

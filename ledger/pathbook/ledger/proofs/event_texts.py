@@ -73,11 +73,15 @@ class EventTexts:
         data = bytearray(parse_base64(literal, "An event"))
         for offset, length, literal in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
             data += self._repeated(parse_decimal(offset, "An offset"), parse_decimal(length, "A length"))
+            self._require_room(data)  # before the next repeat: one event may have all of a file
             data += parse_base64(literal, "An event")
+        self._require_room(data)
         self._before += data
-        if len(self._before) > MAX_EVENT_BYTES:
-            raise MalformedTextError(f"The events have more than {MAX_EVENT_BYTES} bytes.")
         return bytes(data)
+
+    def _require_room(self, data: bytearray) -> None:
+        if len(self._before) + len(data) > MAX_EVENT_BYTES:
+            raise MalformedTextError(f"The events have more than {MAX_EVENT_BYTES} bytes.")
 
     def _repeated(self, offset: int, length: int) -> bytes:
         end = offset + length

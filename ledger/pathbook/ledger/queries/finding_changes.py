@@ -118,7 +118,11 @@ def ask_finding_changes(
     times.load(raw.position for raw in told)
     changes = _placed(told, after, times)
     more = len(found) > len(told)
-    place = changes[-1].place if more else max(after, FindingPlace(reached))
+    place = max(after, FindingPlace(reached))
+    if more:
+        place = changes[-1].place
+    elif changes:  # they may be the last ones of an event of which some were told before
+        place = FindingPlace(reached)
     return FindingChanges(_chosen(views, changes, wanted, rule), place, reached, more)
 
 

@@ -20,6 +20,7 @@ from pathbook.ledger.store.reports.tables import table_of
 _CHANGES: Final = table_of(FINDINGS)
 _EARLIER: Final = _CHANGES.alias("earlier")
 _KEYS: Final = table_of(KEYS)
+_OTHERS: Final = _KEYS.alias("others")
 _TRADES: Final = table_of(TRADES)
 _NONE: Final = sa.literal_column("0", BigInteger)
 
@@ -56,6 +57,9 @@ _REGISTERED: Final = (
         _KEYS.c.book == bindparam("book"),
         _KEYS.c.position >= bindparam("first", type_=BigInteger),
         _KEYS.c.position <= bindparam("last", type_=BigInteger),
+        sa.exists().where(
+            _OTHERS.c.book == _KEYS.c.book, _OTHERS.c.key == _KEYS.c.key, _OTHERS.c.party != _KEYS.c.party
+        ),
     )
     .order_by(_KEYS.c.key)
     .distinct()
