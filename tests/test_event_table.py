@@ -158,7 +158,7 @@ MOVING: Final = [row for row in ROWS if row.event != "BatchCommissioned"]
 
 
 @pytest.mark.parametrize("row", MOVING, ids=lambda row: f"{row.event} {row.units}")
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@settings(suppress_health_check=[HealthCheck.filter_too_much], max_examples=examples(15, 100))
 @given(data=st.data(), before=run())
 def test_a_row_says_what_the_event_makes_of_its_units(row: Row, data: st.DataObject, before: Run) -> None:
     """Owner, custodian, state, hops and head of each unit after the event are those that the row says."""

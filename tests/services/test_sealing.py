@@ -29,6 +29,12 @@ from tests.services.process import served
 BOOK = "masks"
 
 
+@pytest.fixture(autouse=True)
+def frequent_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sealers look at all books often, so that tests need not wait."""
+    monkeypatch.setattr(sealing, "POLL_INTERVAL_S", 0.5)
+
+
 @contextlib.contextmanager
 def opened(place: Path, *, seals: bool = True) -> Iterator[Storage]:
     """Open the storage of a place."""

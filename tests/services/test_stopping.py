@@ -81,7 +81,7 @@ def wait_until_busy(server: ServerProcess) -> int:
     return SMALL_WRITES
 
 
-@pytest.mark.parametrize("options", [(), ("--workers", "2")])
+@pytest.mark.parametrize("options", [(), pytest.param(("--workers", "2"), marks=pytest.mark.heavy)])
 def test_a_busy_server_ends_in_time(options: tuple[str, ...], tmp_path: Path) -> None:
     """After SIGTERM a server with minutes of work in its queue ends in time, says so to callers, and loses nothing."""
     place = tmp_path / "data"

@@ -43,4 +43,4 @@ def stream(connect: Callable[[Purpose], Engine]) -> Iterator[Stream]:
 @pytest.fixture(scope="session")
 def long_book() -> SyntheticBook:
     """A book that is long enough to be interrupted often."""
-    return SyntheticBook(1, 1_000)
+    return SyntheticBook(1, 1_400)

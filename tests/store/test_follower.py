@@ -111,6 +111,7 @@ def test_two_followers_of_one_database_share_the_work(
     assert rows_of(connect("views")) == rows_at_once(stream, tmp_path)
 
 
+@pytest.mark.empty_database
 def test_views_without_a_version_are_rebuilt(stream: Stream, connect: Connect, tmp_path: Path) -> None:
     """Tables that no program made are dropped, and the views are projected from the first event."""
     book = SyntheticBook(3, 30)
