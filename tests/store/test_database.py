@@ -173,11 +173,13 @@ def test_postgresql_compiles_no_statement(connect: Connect) -> None:
     views = connect("views")
     if views.dialect.name == "sqlite":
         return  # it compiles nothing
-    for engine in (connect("events"), views, open_bulk_engine(views)):
+    bulk = open_bulk_engine(views)
+    for engine in (connect("events"), views, bulk):
         with reading(engine) as connection:
             plan = connection.exec_driver_sql("EXPLAIN SELECT * FROM pg_class").scalars().all()
             assert "Seq Scan" in plan[0]
             assert not any(line.startswith("JIT") for line in plan)
+    bulk.dispose()
 
 
 def test_a_bulk_engine_has_a_large_cache(tmp_path: Path) -> None:
