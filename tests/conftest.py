@@ -1,5 +1,6 @@
 """Fixtures and settings for all tests: a place for books on each kind of database, and the profile of Hypothesis."""
 
+import gc
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from pathbook.client import party_keys
+from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.store.database import notify
 from pathbook.services.backup import age
 from tests.books import DATABASE_FILE, prepared_database
@@ -56,6 +58,16 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell has what it starts in the background ignore Ctrl-C, and so would all that tests start and interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector run rarely and pass over what was collected, because tests serve in this process.
+
+    It would go through all of the tests and modules again and again, and a server collects as rarely.
+    """
+    gc.collect()
+    gc.freeze()
+    collect_rarely()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -14,7 +14,7 @@ from tests.projections.synthetic import SyntheticBook
 
 @pytest.fixture
 def locate(place: Path) -> Callable[[Purpose], str]:
-    """Return the URL of this test's new, empty database for a purpose."""
+    """Return the URL of this test's new database for a purpose."""
     return lambda purpose: url(place, purpose)
 
 

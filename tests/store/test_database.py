@@ -28,6 +28,7 @@ from pathbook.ledger.store.log.stream import FORMAT, Stream
 Connect = Callable[[Purpose], Engine]
 
 
+@pytest.mark.empty_database
 def test_a_newer_format_is_refused(connect: Connect) -> None:
     """A log in an unknown format is refused by its number, and not touched."""
     engine = connect("events")
@@ -112,6 +113,7 @@ def test_writers_take_turns(connect: Connect) -> None:
         assert connection.exec_driver_sql("SELECT value FROM counter").scalar_one() == 200
 
 
+@pytest.mark.empty_database
 def test_a_failed_writing_transaction_leaves_nothing(connect: Connect) -> None:
     """An exception inside a writing transaction rolls back all its writes, including new tables."""
     engine = connect("views")
