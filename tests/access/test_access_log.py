@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from pathbook.client import Client
+from pathbook.ledger.store.database.engine import writing
 from pathbook.ledger.store.log.accesses import ACCESS_AGE_US, Access, Accesses
 from pathbook.services.access import access_log
 from pathbook.services.access.access_log import MORE, WAITING_MAX, WRITE_EVERY_S, AccessLog
@@ -120,6 +121,32 @@ def test_a_caller_of_many_things_pushes_no_line_out(tmp_path: Path) -> None:
         found = storage.accesses.page(BOOK, 0, 3 * most)
     assert len([line for line in found if line.subject != MORE]) == most
     assert sum(line.times for line in found) == 2 * most
+
+
+def test_reads_are_written_once_though_the_database_is_slow(tmp_path: Path) -> None:
+    """A write that nothing waits for any more goes on. It is not begun again beside itself."""
+    database = engine(tmp_path, "events")
+    kept = Accesses(database)
+    request = paths_pb2.GetPathRequest(book=BOOK)
+
+    async def read(gateway: Gateway) -> None:
+        log = AccessLog(kept, gateway)
+        log.note(AUDITOR, "PathService.GetPath", request)
+        with writing(database):
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await log.write()
+            log.note(AUDITOR, "PathService.GetPath", request)
+        await log.write()
+
+    with (
+        contextlib.closing(Storage(tmp_path / "books", now)) as storage,
+        contextlib.closing(Gateway(storage)) as gateway,
+    ):
+        asyncio.run(read(gateway))
+    assert [line.times for line in kept.page(BOOK, 0, 10)] == [1, 1]
+    database.dispose()
 
 
 def test_equal_reads_are_counted_and_waiting_ones_are_bounded(

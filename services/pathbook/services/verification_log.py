@@ -1,58 +1,39 @@
 """Counts verifications of printed codes, by unit, hour and class of caller.
 
-Counts are gathered in memory, and written every few seconds, so that an answer costs no write of its own. A server that
-is killed loses those of its last seconds.
+Counts are gathered in memory, and written every few seconds (`pathbook.services.late_writing`).
 """
 
-import asyncio
-import contextlib
 from collections import Counter, defaultdict
-from typing import Final
-
-import structlog
+from typing import Final, TypeAlias
 
 from pathbook.ledger.reports.verified import OTHER_UNITS, PUBLIC
 from pathbook.ledger.store.log.verifications import HOUR_US, Count, Verifications
 from pathbook.services.access.callers import KnownBy, current_caller
 from pathbook.services.clock import now
 from pathbook.services.gateway import Gateway
+from pathbook.services.late_writing import LateWriting
 
 WRITE_EVERY_S: Final = 5.0
 """How often what was counted is written."""
 
-STOP_TIMEOUT_S: Final = 2.0
-"""How long a server that stops waits at most until the last counts are written."""
-
 WAITING_MAX: Final = 20_000
 """How many different counts wait to be written at most. Further units are counted together, for each batch."""
 
-_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_Counted: TypeAlias = tuple[str, int, int, int, str]
+"""Book, batch, number of the unit, hour and class of the caller."""
 
 
-class VerificationLog:
+class VerificationLog(LateWriting[Counter[_Counted]]):
     """The counts of a server process that wait to be written. It belongs to the event loop."""
 
+    every_seconds = WRITE_EVERY_S
+    lost = "the last verifications are not counted"
+    kept_waiting = "verifications are not counted, because the database fails"
+
     def __init__(self, verifications: Verifications, gateway: Gateway) -> None:
+        super().__init__()
         self._verifications, self._gateway = verifications, gateway
-        self._waiting: Counter[tuple[str, int, int, int, str]] = Counter()
-        self._writing: asyncio.Task[None] | None = None
-        self._adding: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Write from now on."""
-        self._writing = asyncio.create_task(self._go_on())
-
-    async def stop(self) -> None:
-        """Write what waits, and no more."""
-        if self._writing is not None:
-            self._writing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._writing
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await self.write()
-            except Exception as error:  # noqa: BLE001 - a server stops, whatever its database does
-                _LOG.warning("the last verifications are not counted", cause=str(error))
+        self._waiting: Counter[_Counted] = Counter()
 
     def note(self, book: str, batch: int, number: int) -> None:
         """Count an answer about a printed code to the caller of this call. Of the caller only its class is kept."""
@@ -63,43 +44,17 @@ class VerificationLog:
             key = (book, batch, OTHER_UNITS, *key[3:])
         self._waiting[key] += 1
 
-    async def write(self) -> None:
-        """Write what waits. What cannot be written waits on.
+    def _take(self) -> Counter[_Counted] | None:
+        if not self._waiting:
+            return None
+        taken, self._waiting = self._waiting, Counter()
+        return taken
 
-        A caller that no longer waits for this stops only its waiting: a thread goes on to write, so the next call waits
-        for the same one. Written twice, one verification would count as two.
-        """
-        while self._adding is not None:
-            await asyncio.shield(self._adding)
-        if self._waiting:
-            waiting, self._waiting = self._waiting, Counter()
-            self._adding = asyncio.create_task(self._add(waiting))
-            await asyncio.shield(self._adding)
-
-    async def _add(self, waiting: Counter[tuple[str, int, int, int, str]]) -> None:
+    async def _add(self, taken: Counter[_Counted]) -> None:
         counts: defaultdict[str, list[Count]] = defaultdict(list)
-        for (book, batch, number, hour, kind), times in waiting.items():
+        for (book, batch, number, hour, kind), times in taken.items():
             counts[book].append((batch, number, hour, kind, times))
-        try:
-            await self._gateway.run(self._verifications.add, counts, now())
-        except BaseException:
-            self._waiting.update(waiting)
-            raise
-        finally:
-            self._adding = None
+        await self._gateway.run(self._verifications.add, counts, now())
 
-    async def _go_on(self) -> None:
-        is_reached = True
-        while True:
-            await asyncio.sleep(WRITE_EVERY_S)
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await self.write()
-            except Exception as error:  # noqa: BLE001 - calls fail, too, while the database is away
-                if is_reached:
-                    _LOG.warning(
-                        "verifications are not counted, because the database fails", cause=str(error)
-                    )
-                is_reached = False
-            else:
-                is_reached = True
+    def _put_back(self, taken: Counter[_Counted]) -> None:
+        self._waiting.update(taken)

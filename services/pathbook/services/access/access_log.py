@@ -1,27 +1,21 @@
 """Keeps on record which prices were read by callers who see everything: auditors and operators.
 
-Reads are gathered in memory, and written once a second, so that a read costs no write of its own. A server that is
-killed loses those of its last second.
+Reads are gathered in memory, and written once a second (`pathbook.services.late_writing`).
 """
 
-import asyncio
-import contextlib
 from typing import Final, TypeAlias
 
-import structlog
 from google.protobuf.message import Message
 
 from pathbook.ledger.store.log.accesses import Access, Accesses
 from pathbook.services.access.callers import Caller, KnownBy
 from pathbook.services.clock import now
 from pathbook.services.gateway import Gateway
+from pathbook.services.late_writing import LateWriting
 from pathbook.services.translate.times import DAY_US
 
 WRITE_EVERY_S: Final = 1.0
 """How often what was read is written."""
-
-STOP_TIMEOUT_S: Final = 2.0
-"""How long a server that stops waits at most until the last reads are written."""
 
 WAITING_MAX: Final = 10_000
 """How many different reads wait to be written at most. Further ones are counted under one subject for each method."""
@@ -68,34 +62,20 @@ SUBJECTS: Final = (
 Of a code only that it is one, because it opens a path.
 """
 
-_LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
-
-class AccessLog:
+class AccessLog(LateWriting[dict[_Line, tuple[int, int]]]):
     """The reads of a server process that wait to be written. It belongs to the event loop."""
 
+    every_seconds = WRITE_EVERY_S
+    lost = "the last reads are not on record"
+    kept_waiting = "what was read is not on record, because the database fails"
+
     def __init__(self, accesses: Accesses, gateway: Gateway) -> None:
+        super().__init__()
         self._accesses, self._gateway = accesses, gateway
         self._waiting: dict[_Line, tuple[int, int]] = {}
-        self._writing: asyncio.Task[None] | None = None
         self._day = 0
         self._subjects: dict[tuple[str, str, str, str], set[str]] = {}
-
-    def start(self) -> None:
-        """Write from now on."""
-        self._writing = asyncio.create_task(self._go_on())
-
-    async def stop(self) -> None:
-        """Write what waits, and no more."""
-        if self._writing is not None:
-            self._writing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._writing
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await self.write()
-            except Exception as error:  # noqa: BLE001 - a server stops, whatever its database does
-                _LOG.warning("the last reads are not on record", cause=str(error))
 
     def note(self, caller: Caller, method: str, request: Message) -> None:
         """Keep a read of a caller, if it has prices and the caller sees everything because of what makes it known."""
@@ -122,33 +102,20 @@ class AccessLog:
         subjects.add(key[4])
         return key
 
-    async def write(self) -> None:
-        """Write what waits. What cannot be written waits on."""
-        waiting, self._waiting = self._waiting, {}
-        lines = [Access(0, at, *key, count) for key, (at, count) in waiting.items()]
-        try:
-            await self._gateway.run(self._accesses.add, lines, now())
-        except BaseException:
-            for key, (at, count) in waiting.items():
-                later = self._waiting.get(key, (0, 0))[1]
-                self._waiting[key] = at, count + later
-            raise
+    def _take(self) -> dict[_Line, tuple[int, int]] | None:
+        if not self._waiting:
+            return None
+        taken, self._waiting = self._waiting, {}
+        return taken
 
-    async def _go_on(self) -> None:
-        is_reached = True
-        while True:
-            await asyncio.sleep(WRITE_EVERY_S)
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await self.write()
-            except Exception as error:  # noqa: BLE001 - calls fail, too, while the database is away
-                if is_reached:
-                    _LOG.warning(
-                        "what was read is not on record, because the database fails", cause=str(error)
-                    )
-                is_reached = False
-            else:
-                is_reached = True
+    async def _add(self, taken: dict[_Line, tuple[int, int]]) -> None:
+        lines = [Access(0, at, *key, count) for key, (at, count) in taken.items()]
+        await self._gateway.run(self._accesses.add, lines, now())
+
+    def _put_back(self, taken: dict[_Line, tuple[int, int]]) -> None:
+        for key, (at, count) in taken.items():
+            later = self._waiting.get(key, (0, 0))[1]
+            self._waiting[key] = at, count + later
 
 
 def subject_of(request: Message) -> str:
