@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pathbook.client import Client, RefusedError
 from pathbook.services.access.callers import Caller, KnownBy, Role
-from pathbook.services.access.issuer import KEYS_AGE_S, KEYS_KEPT_S, Issuer, WebTokens, read_issuer
+from pathbook.services.access.issuer import Issuer, read_issuer
+from pathbook.services.access.web_tokens import KEYS_AGE_S, KEYS_KEPT_S, WebTokens
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed

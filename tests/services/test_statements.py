@@ -166,7 +166,8 @@ def test_a_note_is_sent_beside_its_statement(client: Client, filer: Filer) -> No
     assert answered.receipt.position == before + 1
     (event,) = recorded(client, before)
     assert event.note_commitment == note_commitment(SALT, note)
-    shown = client.get_transfer(offered)[0].note
+    (transfer,) = client.get_transfer(offered, at_least_position=answered.receipt.position)
+    shown = transfer.note
     assert (shown.text, shown.salt) == (note, SALT)
     again = filer.statements.FileStatement(ANN.filing(statement, note, SALT))
     assert again.receipt.duplicate

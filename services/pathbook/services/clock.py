@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+MICROSECONDS: Final = 1_000_000
+"""The microseconds of a second."""
+
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 """Where Linux has an id that is new with each boot."""
 

@@ -10,7 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 from google.protobuf.message import Message
@@ -21,12 +21,11 @@ from pathbook.ledger.values import is_consumer
 from pathbook.services.access.access_log import AccessLog
 from pathbook.services.access.acting import require_itself, require_own_key
 from pathbook.services.access.callers import ANY_CALLER, PUBLIC, Caller, Role, set_current_caller
-from pathbook.services.access.issuer import MICROSECONDS, WebTokens
 from pathbook.services.access.known_tokens import KnownTokens, until
 from pathbook.services.access.masking import EVEN_S, TOLD_EVENLY, masked
 from pathbook.services.access.seeing import Sight
 from pathbook.services.access.table import EVERY_BOOK, MOVING, ROWS, Grant
-from pathbook.services.clock import now
+from pathbook.services.clock import MICROSECONDS, now
 from pathbook.services.translate.statuses import CallFailedError, Failure, RefusedCallError, failed
 from pathbook.v1.keys_pb2 import RegisterKeyRequest
 from pathbook.v1.refusals_pb2 import RefusalReason
@@ -43,6 +42,9 @@ from pathbook.v1.transfers_pb2 import (
     RefusedEntry,
     ReturnUnitsRequest,
 )
+
+if TYPE_CHECKING:  # loaded by a server that has an issuer
+    from pathbook.services.access.web_tokens import WebTokens
 
 HEADER: Final = "authorization"
 """The metadata of a call that has the token, as `Bearer TOKEN` (RFC 6750, section 2.1)."""
@@ -85,7 +87,7 @@ class AccessControl:
         self,
         sight: Sight,
         tokens: KnownTokens | None,
-        web_tokens: WebTokens | None = None,
+        web_tokens: "WebTokens | None" = None,
         own_token: str = "",
         access_log: AccessLog | None = None,
     ) -> None:

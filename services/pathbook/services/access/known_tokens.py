@@ -15,14 +15,12 @@ import structlog
 from pathbook.ledger.store.log.api_tokens import ApiToken, ApiTokens
 from pathbook.services.access.callers import Caller
 from pathbook.services.access.tokens import caller_of, is_secret_of, parse_token
-from pathbook.services.clock import now
+from pathbook.services.clock import MICROSECONDS, now
 from pathbook.services.gateway import Gateway
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 
 LOOK_EVERY_S: Final = 1.0
 """How often a process looks for tokens that other processes revoked."""
-
-MICROSECONDS: Final = 1_000_000
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 

@@ -17,7 +17,6 @@ from pathbook.ledger.store.log.verifications import Verifications
 from pathbook.services.access.access_log import AccessLog
 from pathbook.services.access.control import AccessControl
 from pathbook.services.access.first_token import make_first_token
-from pathbook.services.access.issuer import WebTokens
 from pathbook.services.access.known_tokens import KnownTokens
 from pathbook.services.access.seeing import Sight
 from pathbook.services.access.table import require_rows
@@ -213,8 +212,11 @@ class Server:
         self._verifications = Verifications(self._storage.stream.engine)
         self._verification_log = VerificationLog(self._verifications, self._gateway)
         self._verification_log.start()
-        issuer = self._settings.issuer
-        web_tokens = None if issuer is None else WebTokens(issuer)
+        web_tokens = None
+        if self._settings.issuer is not None:
+            from pathbook.services.access.web_tokens import WebTokens  # noqa: PLC0415 -- a seventh of a start
+
+            web_tokens = WebTokens(self._settings.issuer)
         self._access = AccessControl(
             self._sight, self._known_tokens, web_tokens, self._settings.own_token, self._access_log
         )
