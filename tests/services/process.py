@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.books import DATABASE_FILE
+from tests.services.forking import Fork, loader
 
 START_SECONDS: Final = 60
 """How long (seconds) a process may take for anything before a test fails."""
@@ -33,13 +34,14 @@ class Running:
         self.out = self.log.with_suffix(".out")
         named = place / DATABASE_FILE
         database = named.read_text("utf-8") if named.exists() else ""
+        arguments = ["--data", str(place), verb, *options]
+        environment = {"PATHBOOK_OPEN": "1", **os.environ, "PATHBOOK_DATABASE": database}
+        self._process: subprocess.Popen[bytes] | Fork
+        if command == COMMAND:
+            self._process = loader().fork(arguments, environment, self.out, self.log)
+            return
         with self.log.open("w") as log, self.out.open("w") as out:
-            self._process = subprocess.Popen(
-                [*command, "--data", str(place), verb, *options],
-                stdout=out,
-                stderr=log,
-                env={"PATHBOOK_OPEN": "1", **os.environ, "PATHBOOK_DATABASE": database},
-            )
+            self._process = subprocess.Popen([*command, *arguments], stdout=out, stderr=log, env=environment)
 
     @property
     def id(self) -> int:
@@ -75,12 +77,12 @@ class Running:
 
     def terminate(self) -> int:
         """Ask the process to stop, and return its exit code."""
-        self._process.terminate()
+        self.stop()
         return self.wait()
 
     def kill(self) -> None:
         """Kill the process (kill -9)."""
-        self._process.kill()
+        self.stop(signal.SIGKILL)
         self.wait()
 
 

@@ -205,7 +205,7 @@ def test_what_is_more_than_the_bytes_waits() -> None:
         ("ipv4:10.0.0.1:5", ["192.0.2.1, unknown"], "10.0.0.1", False),
         ("ipv4:10.0.0.1:5", ["10.0.0.2"], "10.0.0.2", False),
         ("ipv4:10.0.0.1:5", ["127.0.0.1"], "127.0.0.1", False),
-        ("ipv6:%5B::1%5D:5", [], "::/64", True),
+        ("ipv6:%5B::1%5D:5", [], "::/64", False),
         ("ipv4:192.0.2.7:5", ["192.0.2.1"], "192.0.2.7", False),
         ("ipv4:127.0.0.1:5", ["192.0.2.1"], "127.0.0.1", True),
     ],
@@ -213,7 +213,7 @@ def test_what_is_more_than_the_bytes_waits() -> None:
 def test_a_proxy_that_is_trusted_names_its_caller(
     peer: str, forwarded: list[str], address: str, *, is_local: bool
 ) -> None:
-    """The right-most address that is no trusted proxy's counts. From another peer nothing is believed."""
+    """The right-most address that is no trusted proxy's counts. No proxy's caller is local. Others are not believed."""
     metadata = [("x-forwarded-for", text) for text in forwarded]
     origins = callers.Origins(["10.0.0.0/8", "::1"])
     assert origins.caller(peer, metadata) == Caller(PUBLIC, address, is_local)

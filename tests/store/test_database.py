@@ -170,6 +170,22 @@ def test_a_bulk_engine_opens_the_same_database(connect: Connect) -> None:
     first.dispose()
 
 
+def test_a_connection_that_returns_after_the_end_of_its_engine_is_closed(connect: Connect) -> None:
+    """A thread may still read when the books are closed. Its connection is closed then, as all others were before."""
+    engine = connect("views")
+    with reading(engine) as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        engine.dispose()
+        connection.exec_driver_sql("SELECT 1")
+    with pytest.raises(engine.dialect.loaded_dbapi.Error, match="closed"):
+        driver.cursor().execute("SELECT 1")
+    with reading(engine) as connection:  # an engine that goes on has new connections, which it keeps
+        again = connection.connection.driver_connection
+    with reading(engine) as connection:
+        assert connection.connection.driver_connection is again
+
+
 def test_postgresql_compiles_no_statement(connect: Connect) -> None:
     """A scan is planned as if it took hours, so that keys are searched instead. It is not compiled for that."""
     views = connect("views")

@@ -56,7 +56,8 @@ class Origins:
         """Return the caller of a call: the other end of its connection, or whom a trusted proxy there names.
 
         Each proxy appends the address from which it was called. So of the list, the right-most address that is not a
-        trusted proxy's counts. What stands left of it was written by the caller.
+        trusted proxy's counts. What stands left of it was written by the caller. A proxy on this machine that names no
+        one may have been called from anywhere.
         """
         nearest = _address_of(peer) if self._trusted else None
         if nearest is None or not self._trusts(nearest):
@@ -67,8 +68,6 @@ class Origins:
             if name == FORWARDED_FOR and isinstance(value, str)
             for hop in value.split(",")
         ]
-        if not named:
-            return caller_of(peer)
         for hop in reversed(named):
             address = _parsed(hop)
             if address is None:
