@@ -14,11 +14,11 @@ from typing import Literal, TypeAlias
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Dialect, Engine
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
 
 from pathbook.ledger.store.database.damage import PURPOSE, SCHEMAS, VERSION, schema_for, tell_damage
+from pathbook.ledger.store.database.disposal import close_what_returns_late
 from pathbook.ledger.store.database.open_files import OpenFiles, files_of, keep_files, require_unchanged
 from pathbook.ledger.store.database.places import VIEWS_VERSION, views_schema
 
@@ -88,7 +88,6 @@ _SYNCHRONOUS = {"events": "FULL", "views": "NORMAL"}
 _WRITE_AHEAD_LOG_ATTEMPTS = 300
 _WRITES = "pathbook_writes"
 _GIVEN_OPTIONS = "pathbook_given_options"
-_DISPOSALS = "pathbook_disposals"
 
 
 class UnsafeLogError(Exception):
@@ -165,7 +164,7 @@ def _open_sqlite(
         path = Path(str(url.database)).absolute()
         _connect_to_one_file(engine, files or OpenFiles(path, is_log=purpose == "events"))
     tell_damage(engine)
-    _close_what_returns_late(engine)
+    close_what_returns_late(engine)
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -269,30 +268,8 @@ def _open_postgresql(url: URL, purpose: Purpose, version: str, *, by_keys: bool 
         hide_parameters=True,
     )
     tell_damage(engine)
-    _close_what_returns_late(engine)
+    close_what_returns_late(engine)
     return engine
-
-
-def _close_what_returns_late(engine: Engine) -> None:
-    """Have a connection closed that a thread returns only after its engine was disposed of.
-
-    SQLAlchemy would put it into the old pool, where it stays open until the garbage collector finds it.
-    """
-    disposals = 0
-
-    @sqlalchemy.event.listens_for(engine, "engine_disposed")
-    def _count(_engine: Engine) -> None:
-        nonlocal disposals
-        disposals += 1
-
-    @sqlalchemy.event.listens_for(engine, "connect")
-    def _mark(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-        entry.info[_DISPOSALS] = disposals
-
-    @sqlalchemy.event.listens_for(engine, "checkin")
-    def _close(connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-        if connection is not None and entry.info.get(_DISPOSALS) != disposals:
-            connection.close()
 
 
 @contextlib.contextmanager
