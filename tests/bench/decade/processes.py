@@ -1,6 +1,7 @@
 """A server and an importer in processes of their own, which can be killed, and whose memory is measured."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -35,7 +36,11 @@ class Process:
         """Start the process, with its output in files."""
         self.output, self.errors = output, errors
         with output.open("w") as out, errors.open("w") as err:
-            self._process = subprocess.Popen([*PATHBOOK, *arguments], stdout=out, stderr=err)
+            environment = {
+                **os.environ,
+                "PATHBOOK_OPEN": "1",
+            }  # a server of this machine alone, without tokens
+            self._process = subprocess.Popen([*PATHBOOK, *arguments], stdout=out, stderr=err, env=environment)
         self.peak_bytes = 0
 
     @property

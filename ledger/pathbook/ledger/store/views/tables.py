@@ -6,6 +6,7 @@ as their numbers. The book is the first column of every key. The columns after i
 pathbook.ledger.projections makes, in order.
 """
 
+import functools
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -23,8 +24,12 @@ VIEWS = MetaData()
 """Every table of the views."""
 
 
+@functools.cache
 def as_kept() -> MetaData:
-    """Return every table of the views with the types that store its columns, to make the tables."""
+    """Return every table of the views with the types that store its columns, to make the tables.
+
+    They are made once in a process: that takes as long as making the tables in a database.
+    """
     kept = MetaData()
     for table in VIEWS.sorted_tables:
         for column in table.to_metadata(kept).columns:
