@@ -9,7 +9,7 @@ from pathbook.ledger.events import Event
 from pathbook.ledger.hops import chain
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
-from pathbook.ledger.rules.party import authorization_status
+from pathbook.ledger.rules.authority import authorization_status
 from pathbook.ledger.steps import StepKind
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import (

@@ -8,7 +8,7 @@ from typing import Final
 from pathbook.ledger import events
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.key_events import KeyRegistered, KeyRevoked
-from pathbook.ledger.rules.party import authorization_status
+from pathbook.ledger.rules.authority import authorization_status
 from pathbook.ledger.rules.state import State, evolve
 from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import AuthorizationStatus, PartyKind, is_consumer

@@ -11,8 +11,8 @@ from pathbook.ledger.command_fields import OPERATOR, named
 from pathbook.ledger.key_commands import RegisterKey, RevokeKey
 from pathbook.ledger.key_events import KeyRegistered, KeyRevoked
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.authority import in_force
 from pathbook.ledger.rules.key_ring import Keys
-from pathbook.ledger.rules.party import in_force
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.times import utc
 from pathbook.ledger.values import MAX_KEYS_EVER, RECOVERY_TIME

@@ -1,31 +1,33 @@
-"""Parties and their authorizations: registering, correcting, authorizing, revoking, and the status at a time."""
+"""Parties and their authorizations: registering, correcting, authorizing and revoking."""
 
 from typing import Final
-
-from msgspec.structs import replace
 
 from pathbook.ledger.commands import AuthorizeParty, CorrectParty, RegisterParty, RevokeAuthorization
 from pathbook.ledger.events import AuthorizationRevoked, PartyAuthorized, PartyCorrected, PartyRegistered
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.answerable import refuse_other
-from pathbook.ledger.rules.budget import AUTHORIZATIONS, RANGES
+from pathbook.ledger.rules.authority import (
+    all_authorizations,
+    authorization_status,
+    end_of,
+    in_force,
+    is_backed,
+    leading_to,
+)
+from pathbook.ledger.rules.budget import AUTHORIZATIONS
 from pathbook.ledger.rules.state import Authorization, Party, State
 from pathbook.ledger.rules.text import refuse_text
 from pathbook.ledger.rules.times import utc
-from pathbook.ledger.terms import Authority
 from pathbook.ledger.values import (
     MAX_PRODUCTS,
     MAX_TIER,
     AuthorizationStatus,
     PartyKind,
-    Ranges,
     gtin14,
-    is_consumer,
     is_identifier,
     looks_personal,
 )
 
-# looked up once, because the lookup of an enum member takes longer than its use
 _AUTHORIZED: Final = AuthorizationStatus.AUTHORIZED
 _BRAND: Final = PartyKind.BRAND
 
@@ -157,7 +159,7 @@ def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) 
     if not products:
         tiers = [
             given.tier
-            for given in covering(state, upline, "")
+            for given in all_authorizations(state, upline)
             if in_force(given, moment) and _passes_on_anything(state, given, moment, {name})
         ]
         return max(tiers, default=None)
@@ -170,20 +172,11 @@ def _tier_to_pass_on(state: State, name: str, products: list[str], moment: int) 
     return max(tiers)
 
 
-def covering(state: State, party: Party, product: str) -> list[Authorization]:
-    """Return the authorizations of a party that cover a product, or all of them for "", newest first."""
-    found = party.covering(product) if product else list(reversed(party.authorizations.values()))
-    state.budget.spend(1 + len(found), AUTHORIZATIONS)
-    return found
-
-
 def _passes_on_anything(state: State, given: Authorization, moment: int, visited: set[str]) -> bool:
     """Tell whether the line above an authorization leads to a brand at a time, for at least one product."""
     state.budget.spend(1 + len(given.products) * (1 + len(visited)), AUTHORIZATIONS)
     if given.products:
-        return any(
-            _is_backed(state, given, p, _brand(state, p), moment, set(visited)) for p in given.products
-        )
+        return any(is_backed(state, given, p, _brand(state, p), moment, set(visited)) for p in given.products)
     upline = state.parties[given.upline]
     assert upline is not None, given
     if upline.kind is _BRAND:
@@ -193,7 +186,7 @@ def _passes_on_anything(state: State, given: Authorization, moment: int, visited
     visited.add(given.upline)
     return any(
         in_force(above, moment) and _passes_on_anything(state, above, moment, visited)
-        for above in covering(state, upline, "")
+        for above in all_authorizations(state, upline)
     )
 
 
@@ -217,7 +210,7 @@ def _refuse_outliving(
     for product in products or [""]:
         ends = [
             end_of(given)
-            for given in covering(state, upline, product)
+            for given in _covering(state, upline, product)
             if in_force(given, valid_from) and _passes_on(state, command.upline, given, product, valid_from)
         ]
         limits = [end for end in ends if end is not None]
@@ -231,135 +224,17 @@ def _refuse_outliving(
     return None
 
 
+def _covering(state: State, party: Party, product: str) -> list[Authorization]:
+    """Return the authorizations of a party that may pass on a product, or any product if it is "", newest first."""
+    return (
+        leading_to(state, party, product, _brand(state, product))
+        if product
+        else all_authorizations(state, party)
+    )
+
+
 def _passes_on(state: State, name: str, given: Authorization, product: str, moment: int) -> bool:
     """Tell whether the line above an authorization of a party covers a product, or any product if it is ""."""
     if product:
-        return _is_backed(state, given, product, _brand(state, product), moment, {name})
+        return is_backed(state, given, product, _brand(state, product), moment, {name})
     return _passes_on_anything(state, given, moment, {name})
-
-
-def end_of(given: Authorization) -> int | None:
-    """Return when an authorization ends, or None if it has no end."""
-    return min((end for end in (given.valid_until, given.revoked_from) if end is not None), default=None)
-
-
-def in_force(given: Authorization, moment: int) -> bool:
-    """Tell whether an authorization is in force at a time, whatever the line above it is."""
-    until, revoked = given.valid_until, given.revoked_from
-    return (
-        given.valid_from <= moment
-        and (until is None or moment < until)
-        and (revoked is None or moment < revoked)
-    )
-
-
-def authorities_at(
-    state: State, giver: str, receiver: str, ranges: Ranges, moment: int
-) -> tuple[Authority, ...]:
-    """Return the authority of both sides at a time, one for each group of batches for which it is the same."""
-    first = ranges[0].batch
-    if all(part.batch == first for part in ranges):
-        return (_authority(state, giver, receiver, first, moment),)
-    state.budget.spend(len(ranges), RANGES)
-    groups: dict[Authority, list[int]] = {}
-    for number in dict.fromkeys([part.batch for part in ranges]):
-        groups.setdefault(_authority(state, giver, receiver, number, moment), []).append(number)
-    if len(groups) == 1:
-        return tuple(groups)
-    return tuple(replace(authority, batches=tuple(sorted(numbers))) for authority, numbers in groups.items())
-
-
-def _authority(state: State, giver: str, receiver: str, number: int, moment: int) -> Authority:
-    """Return the authority of both sides for the goods of a batch, without naming the batch."""
-    batch = state.batches[number]
-    assert batch is not None, number
-    product, brand = batch.commissioned.product, batch.commissioned.brand
-    giver_authorization, giver_tier = authorization_status(state, giver, product, brand, moment)
-    receiver_authorization, receiver_tier = authorization_status(state, receiver, product, brand, moment)
-    assert giver_authorization is not None, giver
-    return Authority((), giver_tier, receiver_tier, giver_authorization, receiver_authorization)
-
-
-def authorization_status(
-    state: State, name: str, product: str, brand: str, moment: int
-) -> tuple[AuthorizationStatus | None, int | None]:
-    """Return the authorization status and the tier of a party for a product of a brand at a time.
-
-    A party is authorized if the whole line above it, up to the brand, is authorized for the product at that time. A
-    consumer has no status and no tier. A brand has tier 0, and is authorized for its own products. A party that is
-    not authorized has the tier that it was last given, if any, for the product rather than for others.
-
-    What is found is kept in the state for the same moment. The transfers of a group happen between few parties at one
-    time, and without this a fifth of the time that recording takes went into walking up their lines again.
-    """
-    if state.authority_moment != moment:
-        state.authority_moment = moment
-        state.authority.clear()
-    key = (name, product, brand)
-    found = state.authority.get(key)
-    if found is None:
-        found = state.authority[key] = _find_authority(state, name, product, brand, moment)
-    return found
-
-
-def _find_authority(
-    state: State, name: str, product: str, brand: str, moment: int
-) -> tuple[AuthorizationStatus | None, int | None]:
-    if is_consumer(name):
-        return None, None
-    party = state.parties[name]
-    assert party is not None, name
-    if party.kind is _BRAND:
-        return (_AUTHORIZED if name == brand else AuthorizationStatus.OTHER_PRODUCTS), 0
-    visited = {name}
-    for given in covering(state, party, product):
-        if in_force(given, moment) and _is_backed(state, given, product, brand, moment, visited):
-            return _AUTHORIZED, given.tier
-    return _why_not(state, name, party, product, brand, moment)
-
-
-def _is_backed(
-    state: State, given: Authorization, product: str, brand: str, moment: int | None, visited: set[str]
-) -> bool:
-    """Tell whether the line above an authorization of a product covers it, up to the brand.
-
-    At the ``moment``, each authorization of that line is in force. None ignores the times. ``visited`` are the
-    parties from which no line was found. A line is never longer than there are tiers.
-    """
-    if given.upline == brand:
-        return True
-    if given.upline in visited:
-        return False
-    visited.add(given.upline)
-    upline = state.parties[given.upline]
-    assert upline is not None, given
-    return any(
-        (moment is None or in_force(above, moment))
-        and _is_backed(state, above, product, brand, moment, visited)
-        for above in covering(state, upline, product)
-    )
-
-
-def _why_not(
-    state: State, name: str, party: Party, product: str, brand: str, moment: int
-) -> tuple[AuthorizationStatus, int | None]:
-    """Return why a party is not authorized for a product, and the tier that it was last given."""
-    visited = {name}
-    for given in covering(state, party, product):
-        if _is_backed(state, given, product, brand, None, visited):
-            if in_force(given, moment):
-                return AuthorizationStatus.UPLINE_NOT_AUTHORIZED, given.tier
-            return _shortfall(given, moment), given.tier
-    last = next(reversed(party.authorizations.values()), None)
-    if last is None:
-        return AuthorizationStatus.NEVER_AUTHORIZED, None
-    return AuthorizationStatus.OTHER_PRODUCTS, last.tier
-
-
-def _shortfall(latest: Authorization, moment: int) -> AuthorizationStatus:
-    """Return why the latest authorization for a product was not in force at a time."""
-    if latest.revoked_from is not None and moment >= latest.revoked_from:
-        return AuthorizationStatus.REVOKED
-    if latest.valid_until is not None and moment >= latest.valid_until:
-        return AuthorizationStatus.EXPIRED
-    return AuthorizationStatus.NOT_YET_AUTHORIZED

@@ -6,9 +6,9 @@ from pathbook.ledger.commands import ConfirmPurchase, ReturnUnits, SellUnits
 from pathbook.ledger.events import PurchaseConfirmed, ReturnLine, UnitsReturned, UnitsSold
 from pathbook.ledger.ranges import joined
 from pathbook.ledger.refusals import Reason, Refusal, refuse
+from pathbook.ledger.rules.authority import authorities_at
 from pathbook.ledger.rules.budget import LINES
 from pathbook.ledger.rules.parted_cases import refuse_parted_cases
-from pathbook.ledger.rules.party import authorities_at
 from pathbook.ledger.rules.quantities import Pick
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text

@@ -3,7 +3,7 @@
 import msgspec
 
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.rules.party import authorization_status, covering, end_of, in_force
+from pathbook.ledger.rules.authority import authorization_status, end_of, in_force, leading_to
 from pathbook.ledger.rules.state import Authorization, State
 from pathbook.ledger.values import AuthorizationStatus, PartyKind
 
@@ -53,7 +53,7 @@ def _line(
     visited.add(name)
     party = state.parties[name]
     assert party is not None, name
-    for given in covering(state, party, product):
+    for given in leading_to(state, party, product, brand):
         if not in_force(given, moment):
             continue
         if given.upline == brand:

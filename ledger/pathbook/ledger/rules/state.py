@@ -44,24 +44,19 @@ class Authorization(msgspec.Struct):
 class Party(msgspec.Struct):
     """A brand, agent or shop with its authorizations by position, oldest first.
 
-    ``by_product`` has the positions of those that list a product, and under "" of those that list none.
+    ``by_line`` has the positions of the first ``sorted_in`` authorizations: by the product that they list, "" for those
+    that list none, and by the upline if it is a brand, "" for those of all other uplines.
     """
 
     kind: PartyKind
     position: int
     authorizations: dict[int, Authorization] = {}
-    by_product: dict[str, list[int]] = {}
+    by_line: dict[tuple[str, str], list[int]] = {}
+    sorted_in: int = 0
 
     def add(self, given: Authorization) -> None:
         """Add the newest authorization."""
         self.authorizations[given.position] = given
-        for product in given.products or ("",):
-            self.by_product.setdefault(product, []).append(given.position)
-
-    def covering(self, product: str) -> list[Authorization]:
-        """Return the authorizations that list a product, or that list none, newest first."""
-        listing, general = self.by_product.get(product, []), self.by_product.get("", [])
-        return [self.authorizations[position] for position in sorted([*listing, *general], reverse=True)]
 
 
 class State:

@@ -10,10 +10,10 @@ from pathbook.ledger import commands, events
 from pathbook.ledger.ranges import count_units, covers, holds, joined, last_units, union, without
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.answerable import Transfer, refuse_other
+from pathbook.ledger.rules.authority import authorities_at
 from pathbook.ledger.rules.budget import RANGES
 from pathbook.ledger.rules.extra_units import extra_units
 from pathbook.ledger.rules.parted_cases import refuse_parted_cases
-from pathbook.ledger.rules.party import authorities_at
 from pathbook.ledger.rules.quantities import Pick
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import commitment_of, refuse_price, refuse_text
