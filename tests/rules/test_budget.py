@@ -125,6 +125,24 @@ def test_a_hundred_quantities_of_single_units_are_taken_at_once() -> None:
     assert budget.spent <= 10 * 7_900
 
 
+def test_what_a_party_sells_of_other_brands_costs_its_transfers_nothing() -> None:
+    """A wholesaler of 300 brands is authorized as soon as one of two brands is."""
+
+    def steps(brands: int) -> int:
+        lines = [f"brand b{number}\nauthorize ben tier 1 by b{number}" for number in range(brands)]
+        story = Story(BOOK.format(size=9) + "\n".join(["agent cat", "authorize ben tier 1 by acme", *lines]))
+        story.tell("authorize cat tier 2 by ben")
+        done(story, moved(story, "acme", "ben", Selection(singles(1, 0, 1))))
+        budget = Budget(MAX_STEPS)
+        event = decide(story.state, moved(story, "ben", "cat", Selection(singles(1, 0, 1))), NOON, budget)
+        assert isinstance(event, events.TransferRecorded)
+        authority = event.terms.authority(1)
+        assert (authority.giver_tier, authority.receiver_tier) == (1, 2)
+        return budget.spent
+
+    assert steps(300) == steps(1)
+
+
 def test_a_hundred_quantities_of_very_many_single_units_are_refused_by_name() -> None:
     """More runs than a request may touch are refused after as many steps, and the refusal says what to do."""
     story = pieces_book(100_000)
