@@ -223,6 +223,7 @@ def test_a_server_takes_tokens_of_its_issuer(tmp_path: Path) -> None:
         with client((data / "operator.token").read_text().strip()) as operator:
             begin(operator)
         with client(token()) as ann:
+            ann.position = operator.position
             assert list(ann.list_stock("ann")) == []
             with refused("PARTY_UNKNOWN", grpc.StatusCode.NOT_FOUND):
                 list(ann.list_stock("bob"))

@@ -43,6 +43,7 @@ def test_a_client_with_credentials_speaks_tls(client: Client, certificate: Certi
         Client(relay.target, book=BOOK, credentials=both) as safe,
     ):
         assert safe.get_book().name == BOOK
+        safe.position = client.position
         assert [party.party for party in safe.list_parties()] == ["acme", "ann", "bob", "corner"]
         assert set(relay.seen("authorization")) == {"Bearer secret"}
 
@@ -71,6 +72,7 @@ async def test_the_twin_speaks_tls_too(client: Client, certificate: Certificate)
         token = [("authorization", "Bearer secret")]
         async with AsyncClient(relay.target, book=BOOK, credentials=trusted, metadata=token) as safe:
             assert (await safe.get_book()).name == BOOK
+            safe.position = client.position
             assert len([party async for party in safe.list_parties()]) == 4
             await safe.with_options(metadata=()).get_head()
         assert relay.seen("authorization") == ["Bearer secret", "Bearer secret", None]
