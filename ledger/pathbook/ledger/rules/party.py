@@ -333,11 +333,12 @@ def _is_backed(
     visited.add(given.upline)
     upline = state.parties[given.upline]
     assert upline is not None, given
-    return any(
-        (moment is None or in_force(above, moment))
-        and _is_backed(state, above, product, brand, moment, visited)
-        for above in covering(state, upline, product)
-    )
+    for above in covering(state, upline, product):
+        if (moment is None or in_force(above, moment)) and _is_backed(
+            state, above, product, brand, moment, visited
+        ):
+            return True
+    return False
 
 
 def _why_not(

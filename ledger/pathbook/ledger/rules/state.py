@@ -60,8 +60,12 @@ class Party(msgspec.Struct):
 
     def covering(self, product: str) -> list[Authorization]:
         """Return the authorizations that list a product, or that list none, newest first."""
-        listing, general = self.by_product.get(product, []), self.by_product.get("", [])
-        return [self.authorizations[position] for position in sorted([*listing, *general], reverse=True)]
+        listing, general = self.by_product.get(product), self.by_product.get("")
+        if listing is None or general is None:  # so it is for nearly all parties
+            positions = reversed(listing or general or ())
+        else:
+            positions = iter(sorted([*listing, *general], reverse=True))
+        return [self.authorizations[position] for position in positions]
 
 
 class State:
