@@ -73,7 +73,7 @@ class UnitProofs:
         checkpoint: KeptCheckpoint,
     ) -> UnitProof | Refusal:
         seal = custody.seal
-        found = history(self._custody.views, book, unit.batch, unit.number)
+        found = history(self._custody.readers, book, unit.batch, unit.number)
         assert found is not None, unit  # the views are never behind the seal
         moved = [run.position for run in found.runs if run.position <= seal.covers]
         chain = custody.links_of_batch(unit.batch)

@@ -105,7 +105,7 @@ class CustodyReader:
 
     def __init__(self, views: Engine) -> None:
         """Read in the place of the views."""
-        self.views = ReaderPool(views)
+        self.views, self.readers = views, ReaderPool(views)
 
     @contextlib.contextmanager
     def open(self, book: str) -> Iterator[CustodySnapshot | None]:
@@ -114,6 +114,6 @@ class CustodyReader:
         Raises:
             eventsourcing.persistence.PersistenceError: the database fails.
         """
-        with persistence_errors(), self.views.consistent() as reader:
+        with persistence_errors(), self.readers.consistent() as reader:
             seal = last_seal(reader, book)
             yield CustodySnapshot(reader, book, seal) if seal.position else None

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Literal, NamedTuple, Protocol, Self, TypeAlias, TypeVarTuple
 
 import sqlalchemy
-from sqlalchemy import Connection, Dialect, Engine, Select, SelectBase
+from sqlalchemy import Connection, Dialect, Engine, Executable, Select, SelectBase
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
@@ -171,6 +171,7 @@ class TransactionSnapshot:
 
     def rows(self, lookup: SelectBase, parameters: Parameters) -> Iterator[tuple[object, ...]]:
         """Yield the rows that a lookup finds."""
+        assert isinstance(lookup, Executable), lookup  # so all lookups are, which their type does not say
         yield from self._connection.execute(lookup, parameters)
 
 
