@@ -94,7 +94,7 @@ class UnitProofs:
         index = seal.position - 1
         path = self._tree.inclusion_proof(book, seal.position, checkpoint.size)
         return UnitProof(
-            seal=TlogProof(index, tuple(path), parse_note(checkpoint.note.encode())),
+            seal=TlogProof(index, path, parse_note(checkpoint.note.encode())),
             log=key,
             unit=unit,
             sealed=entries[seal.position].data,
