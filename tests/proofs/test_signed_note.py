@@ -20,6 +20,7 @@ from pathbook.ledger.proofs.signed_note import (
     SignedNote,
     VerifierKey,
     parse_note,
+    require_name,
     sign_note,
 )
 from pathbook.ledger.proofs.text import MalformedTextError
@@ -193,6 +194,20 @@ def test_a_malformed_note_is_refused(note: bytes) -> None:
     """What is no signed note raises one kind of error."""
     with pytest.raises(MalformedTextError):
         parse_note(note)
+
+
+def test_each_control_character_is_refused() -> None:
+    """No control character but the newline stands in a note, and none of them in a name, nor a space or a plus."""
+    for number in {*range(0x20)} - {ord("\n")}:
+        with pytest.raises(MalformedTextError, match="control characters"):
+            parse_note(GOOD.replace("\n", f"{chr(number)}\n", 1).encode())
+    for refused in (*map(chr, range(0x21)), "+", "\x7f", "\x85", "\xa0", "\u2003", "\u2028"):
+        with pytest.raises(MalformedTextError, match="A name of a key"):
+            require_name(f"log{refused}example")
+    with pytest.raises(MalformedTextError, match="not empty"):
+        require_name("")
+    for allowed in ("log.example/path", "l\u00f6g", "\u65e5\u672c", "-"):
+        require_name(allowed)
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,27 @@ def test_the_operator_is_the_first_party(stream: Stream, connect: Connect) -> No
         assert len(covered) > 1
 
 
+def test_a_snapshot_stays_at_its_seal(stream: Stream, connect: Connect) -> None:
+    """What the sealer writes while a proof is gathered is seen only by the next one."""
+    book, views = SealedBook(5, 300), connect("views")
+    half = len(book.entries) // 2
+    append(stream, book, half)
+    follow(stream, views)
+    take_steps(stream, views)
+    reader = CustodyReader(views)
+    with reader.open(BOOK) as custody:
+        assert custody is not None
+        append(stream, book)
+        follow(stream, connect("views"))
+        take_steps(stream, connect("views"))
+        batches, parties = custody.batches_root(), custody.parties_root()
+        assert custody_root(batches, parties) == custody.seal.root
+        assert custody.seal.covers < half
+    with reader.open(BOOK) as custody:
+        assert custody is not None
+        assert custody.seal.position == last_seal(book.recorded)[1] > half
+
+
 def check_batch(custody: CustodySnapshot, number: int, sealed: Sealed, head: bytes, random: Random) -> None:
     """Check the paths of a batch, and of some of its units."""
     batch = custody.batch(number)

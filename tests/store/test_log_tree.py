@@ -91,6 +91,15 @@ def test_roots_and_proofs_of_any_size_follow(stream: Stream, sizes: list[int], d
     assert EMPTY_ROOT == tree.root(BOOK, 0) == tree.root("other", 0)
 
 
+def test_a_kept_path_is_of_its_event_and_its_tree(stream: Stream) -> None:
+    """Neither another event nor a tree of another size gets the path that was kept last."""
+    tree = LogTree(stream)
+    fill(stream, 0, 9)
+    for position, size in ((3, 7), (3, 7), (5, 7), (5, 9), (3, 9)):
+        path = tree.inclusion_proof(BOOK, position, size)
+        assert root_of_inclusion(LEAVES[position - 1], position - 1, size, path) == root_of(LEAVES[:size])
+
+
 def test_a_large_tree_keeps_a_row_for_256_events(stream: Stream) -> None:
     """Nodes of both levels are kept, each once, and another process reads few events for a proof."""
     for after in range(0, LARGE, 10_000):

@@ -1,7 +1,7 @@
 """The chains of parties, by which the authority that the terms of each hop state is computed again."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from heapq import merge
+from itertools import chain
 from operator import attrgetter
 from typing import Final
 
@@ -30,7 +30,7 @@ def left_out(made: BatchCommissioned, steps: Sequence[ReplayedStep], chains: Cha
         ContradictionError: a hop states another authority than the chains lead to, or a chain contradicts itself.
     """
     state, missing = State(""), set[str]()
-    events_left = merge(*chains.values(), key=_POSITION)
+    events_left = iter(sorted(chain.from_iterable(chains.values()), key=_POSITION))
     pending = next(events_left, None)
     for step in steps:
         while pending is not None and pending.position < step.recorded.position:

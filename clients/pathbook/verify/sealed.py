@@ -69,14 +69,14 @@ def prove(proof: UnitProof, checkpoint: Checkpoint) -> Proven:
     )
     require(Guard.SEALED, is_sealed, f"the event at position {position} seals nothing before it")
     assert isinstance(sealed, Sealed), sealed
-    made = _commissioning(proof)
+    first, made = _commissioning(proof)
     require(
         Guard.CUSTODY_ROOT,
         custody_root(_root_of_batches(proof, made, sealed), _root_of_parties(proof, sealed)) == sealed.root,
         "the events do not lead to the custody root that was sealed: some were changed or left out",
     )
     # only now is it known that the book sealed these bytes, so what is wrong with them from here on is its doing
-    batch_events = tuple(map(_decoded, proof.batch_events))
+    batch_events = (first, *map(_decoded, proof.batch_events[1:]))
     _require_chain(Guard.BATCH_CHAIN, proof.unit.batch, batch_events)
     return Proven(seal, made, batch_events, _parties(proof))
 
@@ -111,19 +111,21 @@ def _decoded(stored: StoredEvent) -> RecordedEvent:
         raise NewerPathError(str(error)) from error
 
 
-def _commissioning(proof: UnitProof) -> BatchCommissioned:
+def _commissioning(proof: UnitProof) -> tuple[RecordedEvent, BatchCommissioned]:
     """Return the event with which the chain of the batch begins. Its size is that of the custody tree."""
     try:
-        made = decode(*proof.batch_events[0], strict=True).event if proof.batch_events else None
+        first = decode(*proof.batch_events[0], strict=True) if proof.batch_events else None
     except (MalformedEventError, NewerEventError):
-        made = None
+        first = None
+    made = None if first is None else first.event
     require(
         Guard.COMMISSIONED,
         isinstance(made, BatchCommissioned),
         "the first event of the batch does not make it",
     )
+    assert first is not None
     assert isinstance(made, BatchCommissioned), made
-    return made
+    return first, made
 
 
 def _parties(proof: UnitProof) -> dict[str, tuple[RecordedEvent, ...]]:

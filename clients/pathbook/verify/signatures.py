@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
-from heapq import merge
+from itertools import chain
 from operator import attrgetter
 from typing import Final
 
@@ -112,7 +112,7 @@ def keys_of(chains: Chains, origin: str) -> KeyChains:
         FalseStatementError: a key could not be registered or revoked, or the book has another origin.
     """
     keys = KeyChains(origin)
-    for item in merge(*chains.values(), key=_POSITION):
+    for item in sorted(chain.from_iterable(chains.values()), key=_POSITION):
         if isinstance(item.event, BookOpened) and item.event.origin != origin:
             raise FalseStatementError(f"the book has the origin {item.event.origin}, its checkpoint {origin}")
         if problem := keys.apply(item):

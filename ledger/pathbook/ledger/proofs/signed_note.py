@@ -1,6 +1,7 @@
 """Signed notes (c2sp.org/signed-note): a text and signature lines, and the keys that verify them."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from typing import Final, Self
 
@@ -28,6 +29,8 @@ SUBTREE_COSIGNATURE: Final = 0x06
 _KEY_BYTES: Final = {ED25519: KEY_BYTES, COSIGNATURE: KEY_BYTES, SUBTREE_COSIGNATURE: 1312}
 _ID_BYTES: Final = 4
 _DASH: Final = "\u2014 "
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_NOT_IN_NAMES: Final = re.compile(r"[\s+\x00-\x1f\x7f]")
 
 Sign = Callable[[bytes], bytes]
 """Signs a message with a private key that only the signer knows, by Ed25519."""
@@ -131,7 +134,7 @@ def parse_note(data: bytes) -> SignedNote:
         printed = data.decode("utf-8")
     except UnicodeDecodeError:
         raise MalformedTextError("The note is not UTF-8.") from None
-    if any(character < " " and character != "\n" for character in printed):
+    if _CONTROL.search(printed):
         raise MalformedTextError("The note has control characters.")
     text, separator, lines = printed.rpartition("\n\n")
     if not separator or not lines.endswith("\n"):
@@ -149,10 +152,7 @@ def parse_signatures(lines: str) -> tuple[NoteSignature, ...]:
 
 def require_name(name: str) -> None:
     """Raise MalformedTextError unless a name may be that of a key: no spaces, no plus, no control characters."""
-    if not name or any(
-        character.isspace() or character == "+" or character < " " or character == "\x7f"
-        for character in name
-    ):
+    if not name or _NOT_IN_NAMES.search(name):
         raise MalformedTextError(
             "A name of a key has no spaces, no '+' and no control characters, and is not empty."
         )

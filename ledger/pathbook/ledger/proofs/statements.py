@@ -3,11 +3,11 @@
 Signatures are Ed25519 over the DSSE pre-authentication encoding (DSSE v1.0.2, protocol.md) of a type and a payload.
 """
 
-from base64 import standard_b64encode
 from typing import Final
 
 from pathbook.ledger.key_events import KeyRegistered, KeyRevoked
 from pathbook.ledger.proofs.ed25519 import is_signed
+from pathbook.ledger.proofs.text import print_base64
 
 STATEMENT: Final = "application/vnd.pathbook.statement.v1+protobuf"
 """The payload type of one statement."""
@@ -99,6 +99,6 @@ def _text(first: str, **values: str | bytes) -> bytes:
     """Return a first line, then a line with the name of each value and the value. Bytes are printed in base64."""
     lines = [first]
     for name, value in values.items():
-        printed = value if isinstance(value, str) else standard_b64encode(value).decode()
+        printed = value if isinstance(value, str) else print_base64(value)
         lines.append(f"{name.replace('_', '-')} {printed}")
     return "".join(f"{line}\n" for line in lines).encode()

@@ -1,6 +1,5 @@
 """What text formats share: numbers and base64 that have one spelling each, and lines with a name and a value."""
 
-import base64
 import binascii
 import re
 from typing import Final
@@ -46,4 +45,4 @@ def parse_value(line: str, name: str) -> str:
 
 def print_base64(data: bytes) -> str:
     """Return bytes in standard base64."""
-    return base64.b64encode(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).decode("ascii")

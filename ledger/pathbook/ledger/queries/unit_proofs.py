@@ -22,7 +22,6 @@ from pathbook.ledger.proofs.unit_proof import (
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.store.custody.reading import CustodyReader, CustodySnapshot
 from pathbook.ledger.store.custody.tables import BatchRow
-from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.checkpoints import Checkpoints, KeptCheckpoint
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream
@@ -43,7 +42,7 @@ class UnitProofs:
     ) -> None:
         """Read from the log, custody and the views beside it, the tree over the log, and the signed checkpoints."""
         self._stream, self._tree, self._checkpoints = stream, tree, checkpoints
-        self._custody, self._views = custody, ReaderPool(custody.views)
+        self._custody = custody
 
     def proof(self, book: str, unit: Unit, key: VerifierKey) -> UnitProof | Refusal:
         """Return the proof of a unit. ``key`` is that of the book's log.
@@ -74,7 +73,7 @@ class UnitProofs:
         checkpoint: KeptCheckpoint,
     ) -> UnitProof | Refusal:
         seal = custody.seal
-        found = history(self._views, book, unit.batch, unit.number)
+        found = history(self._custody.readers, book, unit.batch, unit.number)
         assert found is not None, unit  # the views are never behind the seal
         moved = [run.position for run in found.runs if run.position <= seal.covers]
         chain = custody.links_of_batch(unit.batch)
@@ -95,7 +94,7 @@ class UnitProofs:
         index = seal.position - 1
         path = self._tree.inclusion_proof(book, seal.position, checkpoint.size)
         return UnitProof(
-            seal=TlogProof(index, tuple(path), parse_note(checkpoint.note.encode())),
+            seal=TlogProof(index, path, parse_note(checkpoint.note.encode())),
             log=key,
             unit=unit,
             sealed=entries[seal.position].data,

@@ -95,11 +95,12 @@ def is_backed(
     visited.add(given.upline)
     upline = state.parties[given.upline]
     assert upline is not None, given
-    return any(
-        (moment is None or in_force(above, moment))
-        and is_backed(state, above, product, brand, moment, visited)
-        for above in leading_to(state, upline, product, brand)
-    )
+    for above in leading_to(state, upline, product, brand):
+        if (moment is None or in_force(above, moment)) and is_backed(
+            state, above, product, brand, moment, visited
+        ):
+            return True
+    return False
 
 
 def _why_not(

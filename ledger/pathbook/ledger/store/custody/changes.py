@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from pathbook.ledger import chains
 from pathbook.ledger.chains import Chain, ChainHead
@@ -49,6 +49,7 @@ from pathbook.ledger.store.custody.tables import (
 )
 from pathbook.ledger.store.database.bulk_write import Row, Statement
 from pathbook.ledger.store.database.engine import writing
+from pathbook.ledger.store.database.fast_read import ReadSnapshot, TransactionSnapshot
 
 WEIGHT_AT_ONCE: Final = 2_000
 """Of events of how much weight the runs are loaded at once. It bounds how many runs are loaded that are not needed."""
@@ -69,12 +70,12 @@ class Roots(NamedTuple):
 
 
 class CustodyChanges:
-    """What events change after the position of the tables. Everything is read in the snapshot of one connection."""
+    """What events change after the position of the tables. Everything is read in one snapshot."""
 
-    def __init__(self, connection: Connection, book: str) -> None:
+    def __init__(self, snapshot: ReadSnapshot, book: str) -> None:
         """Begin where the tables of a book are."""
-        self._connection, self._book = connection, book
-        self.begun = last_seal(connection, book)
+        self._snapshot, self._book = snapshot, book
+        self.begun = last_seal(snapshot, book)
         self._batches, self._parties = self.begun.batches, self.begun.parties
         self._trees: dict[int, BatchTree] = {}
         self._heads: dict[int, Heads] = {}
@@ -84,7 +85,7 @@ class CustodyChanges:
         self._extended: set[Chain] = set()
         self._written_chains: set[Chain] = set()
         self._registers: dict[int, RegisterTree] = {
-            register: RegisterTree(connection, book, register) for register in (BATCHES, PARTIES)
+            register: RegisterTree(snapshot, book, register) for register in (BATCHES, PARTIES)
         }
         self._tiles: set[tuple[int, int, int]] = set()
         self._links: list[tuple[Chain, int]] = []
@@ -143,7 +144,7 @@ class CustodyChanges:
         self._load_parties({chain for chain in before if isinstance(chain, str)})
         missing = [part for part in wanted if not self._heads[part[0]].has(part[1], part[2])]
         if missing:
-            load_runs(self._connection, self._book, self._heads, missing)
+            load_runs(self._snapshot, self._book, self._heads, missing)
 
     def _begin_batch(self, batch: int, size: int) -> None:
         self._known[batch] = BatchRow(batch, size, b"", b"")
@@ -152,17 +153,17 @@ class CustodyChanges:
         self._trees[batch].tiles.update((place, None) for _, place, _ in tiles_over(batch, size, [(0, 0)]))
 
     def _add_tree(self, batch: int) -> None:
-        tree = self._trees[batch] = BatchTree(self._connection, self._book, batch, self._known[batch].size)
+        tree = self._trees[batch] = BatchTree(self._snapshot, self._book, batch, self._known[batch].size)
         self._heads[batch] = tree.heads
 
     def _load_batches(self, batches: Iterable[int]) -> None:
-        for row in batches_of(self._connection, self._book, [(batch, batch) for batch in batches]):
+        for row in batches_of(self._snapshot, self._book, [(batch, batch) for batch in batches]):
             self._known[row.batch] = row
             self._chains[row.batch] = ChainHead(row.head, 0)
             self._add_tree(row.batch)
 
     def _load_parties(self, parties: Iterable[str]) -> None:
-        for row in parties_named(self._connection, self._book, parties):
+        for row in parties_named(self._snapshot, self._book, parties):
             self._numbers[row.party] = row.number
             self._chains[row.party] = ChainHead(row.head, 0)
 
@@ -193,7 +194,7 @@ class CustodyChanges:
                 register.load(moved)
                 for leaf in leaves[number]:
                     register.heads.put(leaf)
-                load_tiles(self._connection, self._book, {number: register}, tiles_over(number, size, moved))
+                load_tiles(self._snapshot, self._book, {number: register}, tiles_over(number, size, moved))
                 self._update(number, register, size)
             roots.append(CustodyTree(size, register).root())
         return Roots(self._batches, self._parties, custody_root(*roots))
@@ -214,8 +215,8 @@ class CustodyChanges:
                 if first != last or first not in tree.tiles
             }
         if ends:
-            load_runs(self._connection, self._book, self._heads, ends)
-        load_tiles(self._connection, self._book, trees, places)
+            load_runs(self._snapshot, self._book, self._heads, ends)
+        load_tiles(self._snapshot, self._book, trees, places)
 
     def _update(self, number: int, tree: KeptTree, size: int) -> None:
         """Bring the tiles of a tree to its runs."""
@@ -241,7 +242,7 @@ class CustodyChanges:
             (PUT_SEAL, [seal]),
         ]
         with writing(engine, turn=f"custody/{self._book}") as connection:
-            if last_seal(connection, self._book) != self.begun:
+            if last_seal(TransactionSnapshot(connection), self._book) != self.begun:
                 return False
             for statement, changed in rows:
                 statement.execute(connection, self._book, changed)

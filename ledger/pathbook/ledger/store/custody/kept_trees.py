@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final, Protocol
 
-from sqlalchemy import Connection
-
 from pathbook.ledger.proofs.custody import (
     TILE_LEVELS,
     TILE_WIDTH,
@@ -25,6 +23,7 @@ from pathbook.ledger.store.custody.lookups import (
     tiles_of,
 )
 from pathbook.ledger.store.custody.tables import BATCHES, unpacked_runs
+from pathbook.ledger.store.database.fast_read import ReadSnapshot
 
 TILES_NOTED_MAX: Final = 64
 """Of how many tiles of a range it is remembered that none is kept. Others are asked for again."""
@@ -46,16 +45,16 @@ class KeptTree(Protocol):
 class BatchTree:
     """The custody tree of a batch. Its size is fixed, so below a tile that is not kept none is kept."""
 
-    def __init__(self, connection: Connection, book: str, batch: int, size: int) -> None:
+    def __init__(self, snapshot: ReadSnapshot, book: str, batch: int, size: int) -> None:
         """Begin with nothing loaded of a batch of so many units."""
-        self._connection, self._book, self._batch = connection, book, batch
+        self._snapshot, self._book, self._batch = snapshot, book, batch
         self.heads = Heads(size)
         self.tiles: dict[TilePlace, bytes | None] = {}
 
     def runs(self, first: int, last: int) -> Sequence[HeadRun]:
         """Return the runs that have any of the units first .. last."""
         if not self.heads.has(first, last):
-            load_runs(self._connection, self._book, {self._batch: self.heads}, [(self._batch, first, last)])
+            load_runs(self._snapshot, self._book, {self._batch: self.heads}, [(self._batch, first, last)])
         return self.heads.runs(first, last)
 
     def tile(self, place: TilePlace) -> bytes | None:
@@ -65,16 +64,16 @@ class BatchTree:
             if above in self.tiles and self.tiles[above] is None:
                 self.tiles[place] = None
             else:
-                load_tiles(self._connection, self._book, {self._batch: self}, [(self._batch, place, place)])
+                load_tiles(self._snapshot, self._book, {self._batch: self}, [(self._batch, place, place)])
         return self.tiles[place]
 
 
 class RegisterTree:
     """A register. It grows, so a tile may be kept below one that is not."""
 
-    def __init__(self, connection: Connection, book: str, register: int) -> None:
+    def __init__(self, snapshot: ReadSnapshot, book: str, register: int) -> None:
         """Begin with nothing loaded of the register of BATCHES or of that of PARTIES."""
-        self._connection, self._book, self._register = connection, book, register
+        self._snapshot, self._book, self._register = snapshot, book, register
         self.heads = Heads()
         self.tiles: dict[TilePlace, bytes | None] = {}
 
@@ -90,22 +89,22 @@ class RegisterTree:
         ranges = [(first << TILE_LEVELS, (last + 1 << TILE_LEVELS) - 1) for first, last in blocks]
         if self._register == BATCHES:
             numbers = [(first + 1, last + 1) for first, last in ranges]
-            rows = batches_of(self._connection, self._book, numbers)
+            rows = batches_of(self._snapshot, self._book, numbers)
             leaves = [(row.batch - 1, batch_data(row.root, row.size, row.head)) for row in rows]
         else:
-            leaves = [(row.number, row.head) for row in parties_of(self._connection, self._book, ranges)]
+            leaves = [(row.number, row.head) for row in parties_of(self._snapshot, self._book, ranges)]
         for _, block in groupby(sorted(leaves), lambda leaf: leaf[0] >> TILE_LEVELS):
             self.heads.add([HeadRun(index, index, data) for index, data in block])
 
     def tile(self, place: TilePlace) -> bytes | None:
         """Return a tile, or None if none is kept."""
         if place not in self.tiles:
-            load_tiles(self._connection, self._book, {self._register: self}, [(self._register, place, place)])
+            load_tiles(self._snapshot, self._book, {self._register: self}, [(self._register, place, place)])
         return self.tiles[place]
 
 
 def load_runs(
-    connection: Connection, book: str, heads: dict[int, Heads], ranges: Iterable[tuple[int, int, int]]
+    snapshot: ReadSnapshot, book: str, heads: dict[int, Heads], ranges: Iterable[tuple[int, int, int]]
 ) -> None:
     """Load the runs of ranges (batch, first, last), with all of their blocks."""
     wanted: dict[int, list[tuple[int, int]]] = {}
@@ -116,13 +115,13 @@ def load_runs(
         for batch, parts in wanted.items()
         for first, last in joined_ranges(parts, TILE_LEVELS)
     ]
-    for row in blocks_of(connection, book, spans):
+    for row in blocks_of(snapshot, book, spans):
         if not heads[row.batch].has_block(row.block):
             heads[row.batch].add(unpacked_runs(row.runs))
 
 
 def load_tiles(
-    connection: Connection,
+    snapshot: ReadSnapshot,
     book: str,
     trees: "dict[int, KeptTree]",
     places: Iterable[tuple[int, TilePlace, TilePlace]],
@@ -132,7 +131,7 @@ def load_tiles(
     for tree, level, first, last in wanted:
         for number in range(first, min(last, first + TILES_NOTED_MAX) + 1):
             trees[tree].tiles.setdefault(TilePlace(level, number), None)
-    for row in tiles_of(connection, book, wanted):
+    for row in tiles_of(snapshot, book, wanted):
         tiles, place = trees[row.tree].tiles, TilePlace(row.level, row.number)
         if tiles.get(place) is None:
             tiles[place] = row.hashes

@@ -6,7 +6,7 @@ from itertools import islice, starmap
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table, TextClause
+from sqlalchemy import Table, TextClause
 
 from pathbook.ledger.proofs.custody import TILE_WIDTH
 from pathbook.ledger.store.custody.tables import (
@@ -21,6 +21,7 @@ from pathbook.ledger.store.custody.tables import (
     PartyRow,
     TileRow,
 )
+from pathbook.ledger.store.database.fast_read import ReadSnapshot
 from pathbook.ledger.store.database.given_rows import KINDS, given_rows, joined
 
 KEYS_PER_STATEMENT_MAX: Final = 5_000
@@ -59,13 +60,13 @@ class _Lookup:
             self._statements[kind] = statement.columns(*columns)
 
     def rows(
-        self, connection: Connection, book: str, keys: Iterable[tuple[object, ...]]
+        self, snapshot: ReadSnapshot, book: str, keys: Iterable[tuple[object, ...]]
     ) -> Iterator[tuple[object, ...]]:
         """Yield the rows. One that several keys name comes several times."""
         wanted = iter(sorted(set(keys)))
         while part := list(islice(wanted, KEYS_PER_STATEMENT_MAX)):
-            statement = self._statements[connection.dialect.name]
-            yield from connection.execute(statement, {"book": book, "given": json.dumps(part)})
+            statement = self._statements[snapshot.kind]
+            yield from snapshot.rows(statement, {"book": book, "given": json.dumps(part)})
 
 
 # The run of the first unit of a block may begin in an earlier block: in the last one that has runs.
@@ -117,39 +118,39 @@ _LINKS: Final = _Lookup(
 )
 
 
-def blocks_of(connection: Connection, book: str, spans: Iterable[Span]) -> Iterator[BlockRow]:
+def blocks_of(snapshot: ReadSnapshot, book: str, spans: Iterable[Span]) -> Iterator[BlockRow]:
     """Yield the blocks that are kept in these spans, with the block of the run that has the first unit of a span."""
-    return starmap(BlockRow, _BLOCKS.rows(connection, book, spans))
+    return starmap(BlockRow, _BLOCKS.rows(snapshot, book, spans))
 
 
-def tiles_of(connection: Connection, book: str, ranges: Iterable[TileRange]) -> Iterator[TileRow]:
+def tiles_of(snapshot: ReadSnapshot, book: str, ranges: Iterable[TileRange]) -> Iterator[TileRow]:
     """Yield the tiles of these ranges that are kept."""
-    return starmap(TileRow, _TILES.rows(connection, book, ranges))
+    return starmap(TileRow, _TILES.rows(snapshot, book, ranges))
 
 
-def batches_of(connection: Connection, book: str, ranges: Iterable[tuple[int, int]]) -> Iterator[BatchRow]:
+def batches_of(snapshot: ReadSnapshot, book: str, ranges: Iterable[tuple[int, int]]) -> Iterator[BatchRow]:
     """Yield the batches of these ranges of numbers."""
-    return starmap(BatchRow, _BATCHES.rows(connection, book, ranges))
+    return starmap(BatchRow, _BATCHES.rows(snapshot, book, ranges))
 
 
-def parties_of(connection: Connection, book: str, ranges: Iterable[tuple[int, int]]) -> Iterator[PartyRow]:
+def parties_of(snapshot: ReadSnapshot, book: str, ranges: Iterable[tuple[int, int]]) -> Iterator[PartyRow]:
     """Yield the parties of these ranges of numbers."""
-    return starmap(PartyRow, _PARTIES.rows(connection, book, ranges))
+    return starmap(PartyRow, _PARTIES.rows(snapshot, book, ranges))
 
 
-def parties_named(connection: Connection, book: str, names: Iterable[str]) -> Iterator[PartyRow]:
+def parties_named(snapshot: ReadSnapshot, book: str, names: Iterable[str]) -> Iterator[PartyRow]:
     """Yield the parties with these ids."""
     keys = ((name,) for name in names)
-    return starmap(PartyRow, _PARTIES_BY_NAME.rows(connection, book, keys))
+    return starmap(PartyRow, _PARTIES_BY_NAME.rows(snapshot, book, keys))
 
 
 def links_of(
-    connection: Connection, book: str, register: int, numbers: Iterable[int]
+    snapshot: ReadSnapshot, book: str, register: int, numbers: Iterable[int]
 ) -> dict[int, list[int]]:
     """Return by the number of each chain the positions of its events, in order."""
     found: dict[int, list[int]] = {number: [] for number in numbers}
     keys = ((register, number) for number in found)
-    for row in starmap(LinkRow, _LINKS.rows(connection, book, keys)):
+    for row in starmap(LinkRow, _LINKS.rows(snapshot, book, keys)):
         found[row.number].append(row.position)
     for positions in found.values():
         positions.sort()

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from pathbook.ledger.proofs.custody import TILE_WIDTH, CustodyTree, HeadRun
 from pathbook.ledger.store.custody.kept_trees import BatchTree, RegisterTree, load_tiles, tiles_over
@@ -16,7 +16,7 @@ from pathbook.ledger.store.custody.tables import (
     SealRow,
     last_seal,
 )
-from pathbook.ledger.store.database.engine import reading
+from pathbook.ledger.store.database.fast_read import ReaderPool, ReadSnapshot
 from pathbook.ledger.store.log.stream import persistence_errors
 
 
@@ -27,17 +27,17 @@ class CustodySnapshot:
         seal: the position that it covers, the position of its event, the counts of batches and parties, and the root.
     """
 
-    def __init__(self, connection: Connection, book: str, seal: SealRow) -> None:
-        """Read in the transaction of a connection."""
-        self._connection, self._book, self.seal = connection, book, seal
+    def __init__(self, snapshot: ReadSnapshot, book: str, seal: SealRow) -> None:
+        """Read in a snapshot of the database."""
+        self._snapshot, self._book, self.seal = snapshot, book, seal
         self._trees: dict[int, BatchTree] = {}
         self._registers = {
-            register: RegisterTree(connection, book, register) for register in (BATCHES, PARTIES)
+            register: RegisterTree(snapshot, book, register) for register in (BATCHES, PARTIES)
         }
 
     def batch(self, number: int) -> BatchRow | None:
         """Return the size of a batch, its custody root and the head of its chain; None if it is not sealed."""
-        return next(batches_of(self._connection, self._book, [(number, number)]), None)
+        return next(batches_of(self._snapshot, self._book, [(number, number)]), None)
 
     def party(self, name: str) -> PartyRow | None:
         """Return the number of a party and the head of its chain; None if it is not sealed."""
@@ -48,11 +48,11 @@ class CustodySnapshot:
 
         Their leaves are loaded, too, and the tiles on their audit paths.
         """
-        rows = list(parties_named(self._connection, self._book, names))
+        rows = list(parties_named(self._snapshot, self._book, names))
         register, places = self._registers[PARTIES], [(row.number, row.number) for row in rows]
         register.load([(number & -TILE_WIDTH, number | TILE_WIDTH - 1) for number, _ in places])
         tiles = tiles_over(PARTIES, self.seal.parties, places)
-        load_tiles(self._connection, self._book, {PARTIES: register}, tiles)
+        load_tiles(self._snapshot, self._book, {PARTIES: register}, tiles)
         return rows
 
     def run(self, batch: BatchRow, unit: int) -> HeadRun:
@@ -68,7 +68,7 @@ class CustodySnapshot:
         tree = self._tree(batch)
         if 0 <= unit < batch.size:
             places = tiles_over(batch.batch, batch.size, [(unit, unit)])
-            load_tiles(self._connection, self._book, {batch.batch: tree}, places)
+            load_tiles(self._snapshot, self._book, {batch.batch: tree}, places)
         return CustodyTree(batch.size, tree).proof(unit)
 
     def batch_path(self, number: int) -> list[bytes]:
@@ -81,11 +81,11 @@ class CustodySnapshot:
 
     def links_of_batch(self, number: int) -> list[int]:
         """Return the positions of the events of a batch's own chain, in order."""
-        return links_of(self._connection, self._book, BATCHES, [number])[number]
+        return links_of(self._snapshot, self._book, BATCHES, [number])[number]
 
     def links_of_parties(self, numbers: Iterable[int]) -> dict[int, list[int]]:
         """Return by the number of each party the positions of the events of its own chain, in order."""
-        return links_of(self._connection, self._book, PARTIES, numbers)
+        return links_of(self._snapshot, self._book, PARTIES, numbers)
 
     def batches_root(self) -> bytes:
         """Return the root of the register of batches."""
@@ -96,7 +96,7 @@ class CustodySnapshot:
         return CustodyTree(self.seal.parties, self._registers[PARTIES]).root()
 
     def _tree(self, batch: BatchRow) -> BatchTree:
-        new = BatchTree(self._connection, self._book, batch.batch, batch.size)
+        new = BatchTree(self._snapshot, self._book, batch.batch, batch.size)
         return self._trees.setdefault(batch.batch, new)
 
 
@@ -105,7 +105,7 @@ class CustodyReader:
 
     def __init__(self, views: Engine) -> None:
         """Read in the place of the views."""
-        self.views = views
+        self.views, self.readers = views, ReaderPool(views)
 
     @contextlib.contextmanager
     def open(self, book: str) -> Iterator[CustodySnapshot | None]:
@@ -114,6 +114,6 @@ class CustodyReader:
         Raises:
             eventsourcing.persistence.PersistenceError: the database fails.
         """
-        with persistence_errors(), reading(self.views) as connection:
-            seal = last_seal(connection, book)
-            yield CustodySnapshot(connection, book, seal) if seal.position else None
+        with persistence_errors(), self.readers.consistent() as reader:
+            seal = last_seal(reader, book)
+            yield CustodySnapshot(reader, book, seal) if seal.position else None

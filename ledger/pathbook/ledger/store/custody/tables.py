@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Column, Connection, Engine, Index, LargeBinar
 from pathbook.ledger.proofs.custody import HeadRun
 from pathbook.ledger.store.database.bulk_write import insert_statement, put_statement
 from pathbook.ledger.store.database.engine import TEXT, reading, writing
+from pathbook.ledger.store.database.fast_read import ReadSnapshot
 
 CUSTODY: Final = MetaData()
 """Every table of custody."""
@@ -167,10 +168,9 @@ _LAST_SEAL: Final = sa.select(*(SEAL.c[name] for name in SealRow._fields)).where
 )
 
 
-def last_seal(connection: Connection, book: str) -> SealRow:
+def last_seal(snapshot: ReadSnapshot, book: str) -> SealRow:
     """Return what the tables of a book are."""
-    row = connection.execute(_LAST_SEAL, {"book": book}).first()
-    return NOT_SEALED if row is None else SealRow(*row)
+    return next(starmap(SealRow, snapshot.rows(_LAST_SEAL, {"book": book})), NOT_SEALED)
 
 
 _RUN: Final = Struct(">II32sQI")

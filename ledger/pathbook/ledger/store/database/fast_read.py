@@ -3,13 +3,13 @@
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import TracebackType
-from typing import Final, Literal, NamedTuple, Self, TypeAlias, TypeVarTuple
+from typing import Final, Literal, NamedTuple, Protocol, Self, TypeAlias, TypeVarTuple
 
 import sqlalchemy
-from sqlalchemy import Dialect, Engine, Select, SelectBase
+from sqlalchemy import Connection, Dialect, Engine, Executable, Select, SelectBase
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
@@ -151,13 +151,37 @@ class ReaderPool:
                 self._idle.pop().cursor.connection.close()
 
 
-class Reader:
-    """A connection for lookups, until the block ends."""
+class ReadSnapshot(Protocol):
+    """One state of a database in which rows are looked up: over a reader, or in a transaction of SQLAlchemy."""
 
-    __slots__ = ("_kind", "_pool", "cursor", "is_fresh")
+    @property
+    def kind(self) -> str:
+        """The kind of database, as SQLAlchemy names it."""
+
+    def rows(self, lookup: SelectBase, parameters: Parameters, /) -> Iterable[tuple[object, ...]]:
+        """Return the rows that a lookup finds."""
+
+
+class TransactionSnapshot:
+    """Rows as the transaction of a connection sees them, for what also writes or reads much at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read in the transaction that the connection has begun."""
+        self._connection, self.kind = connection, connection.dialect.name
+
+    def rows(self, lookup: SelectBase, parameters: Parameters) -> Iterator[tuple[object, ...]]:
+        """Yield the rows that a lookup finds."""
+        assert isinstance(lookup, Executable), lookup  # so all lookups are, which their type does not say
+        yield from self._connection.execute(lookup, parameters)
+
+
+class Reader:
+    """A connection for lookups, until the block ends. Within `ReaderPool.consistent` it is a ReadSnapshot."""
+
+    __slots__ = ("_pool", "cursor", "is_fresh", "kind")
 
     def __init__(self, pool: ReaderPool, kind: str, cursor: DBAPICursor) -> None:
-        self._pool, self._kind, self.cursor = pool, kind, cursor
+        self._pool, self.kind, self.cursor = pool, kind, cursor
         self.is_fresh = True
 
     def __enter__(self) -> Self:
@@ -170,12 +194,20 @@ class Reader:
 
     def ask(self, lookup: Select[*_Columns], parameters: Parameters) -> list[tuple[*_Columns]]:
         """Return the rows that a lookup finds."""
-        compiled = _compile(lookup, self._kind)
+        self._execute(lookup, parameters)
+        return list(self.cursor.fetchall())
+
+    def rows(self, lookup: SelectBase, parameters: Parameters) -> list[tuple[object, ...]]:
+        """Return the rows that a lookup finds, whose types the lookup does not tell."""
+        self._execute(lookup, parameters)
+        return list(self.cursor.fetchall())
+
+    def _execute(self, lookup: SelectBase, parameters: Parameters) -> None:
+        compiled = _compile(lookup, self.kind)
         values = {**compiled.constants, **parameters}
         self.cursor.execute(
             compiled.sql, values if compiled.order is None else [values[name] for name in compiled.order]
         )
-        return list(self.cursor.fetchall())
 
 
 def _wrapped(error: Exception, driver_error: type[Exception], *, is_lost: bool = False) -> Exception:

@@ -201,7 +201,9 @@ def checked_entry(book: str, position: int, topic: str, data: bytes, kept: bytes
     Raises:
         EventDamagedError: the hash differs.
     """
-    (leaf,) = _leaves(book, position, [(position, topic, data)])
+    if type(topic) is not str or type(data) is not bytes:
+        raise EventDamagedError(book, position, NO_EVENT)
+    leaf = leaf_hash(data)
     if kept is not None and kept != (found := _hashes([topic], [leaf])):
         raise EventDamagedError.differs(book, position, _shown(kept), found)
     return StoredEntry(position, topic, data, leaf, kept is not None)

@@ -44,6 +44,7 @@ class LogTree:
         """Use a log. Nothing is read or written yet."""
         self._stream, self._nodes = stream, TreeNodes(stream.engine)
         self._tiles: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
+        self._paths: dict[str, tuple[int, int, tuple[bytes, ...]]] = {}
         self._kept: dict[str, int] = {}
         self._lock = threading.Lock()
         self._growing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -52,9 +53,17 @@ class LogTree:
         """Return the root of the tree of a size."""
         return tree_root(size, self.node(book, size))
 
-    def inclusion_proof(self, book: str, position: int, size: int) -> list[bytes]:
-        """Return the audit path of the event at a position in the tree of a size, which is that position or more."""
-        return inclusion_proof(position - 1, size, self.node(book, size))
+    def inclusion_proof(self, book: str, position: int, size: int) -> tuple[bytes, ...]:
+        """Return the audit path of the event at a position in the tree of a size, which is that position or more.
+
+        The last path of each book is kept, because all proofs of units as of one seal have the same.
+        """
+        kept = self._paths.get(book)
+        if kept is not None and kept[:2] == (position, size):
+            return kept[2]
+        path = tuple(inclusion_proof(position - 1, size, self.node(book, size)))
+        self._paths[book] = (position, size, path)
+        return path
 
     def consistency_proof(self, book: str, old: int, size: int) -> list[bytes]:
         """Return the proof that the tree of a size begins with that of another, which is not larger."""
@@ -103,6 +112,7 @@ class LogTree:
             self._nodes.drop(book)
         with self._lock:
             self._tiles.clear()
+            self._paths.clear()
             self._kept.clear()
 
     def _tile(self, book: str, level: int, number: int, width: int) -> bytes:

@@ -9,6 +9,7 @@ from pathbook.ledger.events import RecordedEvent, Sealed
 from pathbook.ledger.store.custody.changes import CustodyChanges, Roots
 from pathbook.ledger.store.custody.tables import NOT_SEALED, SealRow, last_seal
 from pathbook.ledger.store.database.engine import open_bulk_engine, reading
+from pathbook.ledger.store.database.fast_read import TransactionSnapshot
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.stopped_books import read_known
@@ -101,7 +102,7 @@ class CustodySteps:
     def last(self, book: str) -> SealRow:
         """Return what the tables of a book are. NOT_SEALED also says that they are between two seals."""
         with persistence_errors(), reading(self._views) as connection:
-            seal = last_seal(connection, book)
+            seal = last_seal(TransactionSnapshot(connection), book)
         return seal if seal.position else NOT_SEALED
 
 
@@ -113,7 +114,7 @@ class _Steps:
     ) -> None:
         self._stream, self._book = stream, book
         self._touched_max, self._events_at_once, self._at_once = touched_max, events_at_once, 1
-        self._changes = CustodyChanges(connection, book)
+        self._changes = CustodyChanges(TransactionSnapshot(connection), book)
         self._begun = self._changes.begun
         self._reached = self._begun.covers
         self._last: RecordedEvent | None = None
