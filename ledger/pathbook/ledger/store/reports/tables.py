@@ -63,8 +63,12 @@ def table_of(report: Report) -> Table:
     empty = _is_empty(report)
     Index(f"{name}_to_remove", table.c.book, *(table.c[total] for total in report.sums),
           sqlite_where=empty, postgresql_where=empty)  # fmt: skip
-    for columns in report.indexes:
-        Index(f"{name}_by_{columns[0]}", table.c.book, *(table.c[column] for column in columns))
+    for index in report.indexes:
+        some = None
+        if index.differ is not None:
+            some = table.c[index.differ[0]] != table.c[index.differ[1]]
+        named = next(column for column in index.columns if column != table.c.book.name)
+        Index(f"{name}_by_{named}", *(table.c[column] for column in index.columns), sqlite_where=some, postgresql_where=some)  # fmt: skip
     return table
 
 

@@ -1,10 +1,9 @@
 """Reads the rows of a report in a snapshot of the views: those that a question wants, added up by some columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from itertools import starmap
-from typing import TypeVar
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, ColumnElement, Select, bindparam
 
@@ -12,9 +11,8 @@ from pathbook.ledger.reports.report import ColumnKind, Report, SumRow
 from pathbook.ledger.reports.wanted import Wanted, not_kept
 from pathbook.ledger.store.database.fast_read import Reader
 from pathbook.ledger.store.reports.tables import table_of
+from pathbook.ledger.store.views.list_lookups import OneOfTexts
 from pathbook.ledger.store.views.tables import AUTHORIZATION, BATCH
-
-_Row = TypeVar("_Row")
 
 
 class ReportRows:
@@ -24,31 +22,28 @@ class ReportRows:
         self._reader, self._report, self._book = reader, report, book
         self.position = position
 
-    def of_batch(self, batch: int, row: Callable[..., _Row]) -> list[_Row]:
-        """The rows of a batch. ``row`` makes each of the columns of its key after the batch, and then its sums."""
-        return self._rows(Wanted(batch=batch), row)
-
-    def of_product(self, product: str, row: Callable[..., _Row]) -> list[_Row]:
-        """The rows of all batches of a product, added up, and made as those of a batch."""
-        return self._rows(Wanted(product=product), row)
-
     def wanted(self, wanted: Wanted, columns: Sequence[str], limit: int) -> list[SumRow]:
         """At most ``limit`` rows of those that are wanted, added up by some columns. The report has each filter."""
+        return self._ask(wanted, wanted_rows(self._report, tuple(wanted.names()), tuple(columns)), limit)
+
+    def counted(self, wanted: Wanted, columns: Sequence[str], limit: int) -> list[SumRow]:
+        """Rows that are wanted, added up by some columns, with the number of those that were added up last.
+
+        The database reads at most ``limit`` rows. So if the numbers add up to that, there may be more.
+        """
+        return self._ask(wanted, counted_rows(self._report, tuple(wanted.names()), tuple(columns)), limit)
+
+    def _ask(self, wanted: Wanted, lookup: Select[*tuple[object, ...]], limit: int) -> list[SumRow]:
         assert not_kept(self._report, wanted) is None, wanted
-        lookup = wanted_rows(self._report, tuple(wanted.names()), tuple(columns))
-        parameters: dict[str, str | int] = {name: getattr(wanted, name) for name in wanted.names()}
+        parameters: dict[str, str | int] = {
+            name: getattr(wanted, name) for name in wanted.names() if name != "first_parties"
+        }
+        if wanted.first_parties:
+            parameters["keys"] = msgspec.json.encode(wanted.first_parties).decode()
         if wanted.region:
             parameters["within"] = f"{wanted.region}-"
             parameters["length"] = len(wanted.region) + 1
         return list(self._reader.ask(lookup, {"book": self._book, "limit": limit, **parameters}))
-
-    def _rows(self, wanted: Wanted, row: Callable[..., _Row]) -> list[_Row]:
-        columns = [column.name for column in self._report.key if column.kind is not ColumnKind.BATCH]
-        return list(starmap(row, self.wanted(wanted, columns, EVERY_ROW)))
-
-
-EVERY_ROW = 2**62
-"""A limit that leaves out no row."""
 
 
 @cache
@@ -61,21 +56,46 @@ def wanted_rows(
     """
     table = table_of(report)
     shown = [table.c[name] for name in columns]
-    conditions = [table.c.book == bindparam("book"), *(_condition(report, name) for name in filters)]
     left_out = {column.name for column in report.key} - set(columns)
     is_whole = left_out <= ({_first(report, ColumnKind.BATCH)} if "batch" in filters else set())
     if is_whole:
         sums: list[ColumnElement[int]] = [table.c[total] for total in report.sums]
-    else:  # PostgreSQL's sum of integers is not an integer
-        sums = [sa.cast(sa.func.sum(table.c[total]), BigInteger) for total in report.sums]
-    found = sa.select(*shown, *sums).select_from(table)
-    if "product" in filters or "brand" in filters:
-        found = found.join(BATCH, BATCH.c.batch == table.c[_first(report, ColumnKind.BATCH)])
-        conditions.append(BATCH.c.book == bindparam("book"))
-    found = found.where(*conditions).limit(bindparam("limit"))
+    else:
+        sums = [_sum(table.c[total]) for total in report.sums]
+    found = _filtered(report, filters, [*shown, *sums]).limit(bindparam("limit"))
     if is_whole:
         return found
     return found.group_by(*shown).having(sa.or_(*(total != 0 for total in sums)))  # as `added_up`
+
+
+@cache
+def counted_rows(
+    report: Report, filters: tuple[str, ...], columns: tuple[str, ...]
+) -> Select[*tuple[object, ...]]:
+    """Return the lookup of the rows that filters choose, added up by some columns, with the number of these rows."""
+    table = table_of(report)
+    read = [table.c[name] for name in (*columns, *report.sums)]
+    rows = _filtered(report, filters, read).limit(bindparam("limit")).subquery()
+    shown = [rows.c[name] for name in columns]
+    sums = [_sum(rows.c[total]) for total in report.sums]
+    return sa.select(*shown, *sums, sa.func.count()).group_by(*shown)
+
+
+def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
+    """Return the sum of a column as an integer, which that of PostgreSQL is not."""
+    return sa.cast(sa.func.sum(column), BigInteger)
+
+
+def _filtered(
+    report: Report, filters: tuple[str, ...], read: Sequence[ColumnElement[str] | ColumnElement[int]]
+) -> Select[*tuple[object, ...]]:
+    table = table_of(report)
+    conditions = [table.c.book == bindparam("book"), *(_condition(report, name) for name in filters)]
+    found = sa.select(*read).select_from(table)
+    if "product" in filters or "brand" in filters:
+        found = found.join(BATCH, BATCH.c.batch == table.c[_first(report, ColumnKind.BATCH)])
+        conditions.append(BATCH.c.book == bindparam("book"))
+    return found.where(*conditions)
 
 
 def _condition(report: Report, name: str) -> ColumnElement[bool]:
@@ -97,6 +117,10 @@ def _condition(report: Report, name: str) -> ColumnElement[bool]:
             return table.c[_first(report, ColumnKind.DAY)] >= bindparam("first_day", type_=BigInteger)
         case "last_day":
             return table.c[_first(report, ColumnKind.DAY)] <= bindparam("last_day", type_=BigInteger)
+        case "first_parties":
+            return OneOfTexts(parties[0])
+        case "second_party":
+            return sa.and_(parties[1] == bindparam("second_party"), parties[1] != parties[0])
         case _:
             raise AssertionError(name)
 
