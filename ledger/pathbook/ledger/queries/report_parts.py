@@ -1,7 +1,7 @@
 """Reads the rows of reports that a question wants: as they are now, or as they were as of an earlier position."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -163,11 +163,9 @@ class _Tables:
     def rows(self, part: Part) -> list[SumRow] | Refusal:
         """Have the database choose the rows of a part, and add them up."""
         report = self._reports[part.report]
-        if not part.with_count:
-            return _bounded(part, report.wanted(part.wanted, part.names, ROWS_MAX + 1))
-        found = report.counted(part.wanted, part.names, SUMMED_ROWS_MAX + 1)
-        if _counted(found) > SUMMED_ROWS_MAX:
+        if part.with_count and report.count(part.wanted, SUMMED_ROWS_MAX + 1) > SUMMED_ROWS_MAX:
             return _too_large(part, SUMMED_ROWS_MAX)
+        found = report.wanted(part.wanted, part.names, ROWS_MAX + 1, with_count=part.with_count)
         return _bounded(part, found)
 
 
@@ -325,7 +323,3 @@ def _bounded(part: Part, rows: list[SumRow]) -> list[SumRow] | Refusal:
 def _too_large(part: Part, limit: int) -> Refusal:
     what = f"rows of the report {part.report.name}"
     return refuse(Reason.REPORT_TOO_LARGE, limit=limit, what=what)
-
-
-def _counted(rows: Iterable[SumRow]) -> int:
-    return sum(cast("int", row[-1]) for row in rows)

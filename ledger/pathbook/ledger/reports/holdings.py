@@ -192,11 +192,14 @@ def best_consumer_prices(
         prices: rows of the ladder, each with its batch.
         batches: the batches of these rows.
     """
+    paid = {  # each price once, because fractions take long
+        (batches[batch].product, row.currency_code, row.amount_minor, row.per_units): row_price(row)
+        for batch, row in prices
+        if row.tier == CONSUMER_TIER and row.units > 0
+    }
     best: dict[tuple[str, str], Price] = {}
-    for batch, row in prices:
-        if row.tier != CONSUMER_TIER or row.units <= 0:
-            continue
-        price, key = row_price(row), (batches[batch].product, row.currency_code)
+    for (product, currency_code, _, _), price in paid.items():
+        key = product, currency_code
         if key not in best or price.each > best[key].each:
             best[key] = price
     return best
@@ -260,7 +263,7 @@ def _lot(
     paid, paid_minor, loss_minor = row.price, 0, None
     if paid is not None:
         paid_minor = _half_to_even(paid.amount_minor * row.units, paid.per_units)
-        loss_minor = _lot_loss(paid, observed, days_left, row.units)
+        loss_minor = _lot_loss(paid, observed, row.units, has_expired=days_left is not None and days_left < 0)
     return StockLot(
         batch=row.batch,
         product=batch.product,
@@ -281,16 +284,16 @@ def _lot(
     )
 
 
-def _loss(paid: Price, best: Price | None, days_left: int | None, units: int) -> Fraction | None:
+def _loss(each: Fraction, best: Price | None, units: int, *, has_expired: bool) -> Fraction | None:
     """Return what the owner of units would lose, exactly, or None if that is unknown."""
-    if days_left is not None and days_left < 0:
-        return paid.each * units
-    return None if best is None else max(paid.each - best.each, Fraction(0)) * units
+    if has_expired:
+        return each * units
+    return None if best is None else max(each - best.each, Fraction(0)) * units
 
 
-def _lot_loss(paid: Price, best: Price | None, days_left: int | None, units: int) -> int | None:
+def _lot_loss(paid: Price, best: Price | None, units: int, *, has_expired: bool) -> int | None:
     """Return the same, rounded, without a fraction: these take long, and an answer has many lots."""
-    if days_left is not None and days_left < 0:
+    if has_expired:
         return _half_to_even(paid.amount_minor * units, paid.per_units)
     if best is None:
         return None
@@ -353,21 +356,29 @@ def _tier(
     parties: int,
     oldest_days: int,
 ) -> StockOfTier:
+    at_prices: Counter[tuple[str, int, int, Price | None, bool]] = Counter()
+    expired = expiring = 0
+    for (number, currency_code, amount_minor, per_units), units in held.items():
+        batch = batches[number]
+        days_left = None if batch.expires_on is None else (batch.expires_on - today).days
+        has_expired = days_left is not None and days_left < 0
+        observed = best.get((batch.product, currency_code))
+        at_prices[currency_code, amount_minor, per_units, observed, has_expired] += units
+        if days_left is not None:
+            expired += units if has_expired else 0
+            expiring += units if 0 <= days_left <= expiring_days else 0
     paid: defaultdict[str, Fraction] = defaultdict(Fraction)
     lost: defaultdict[str, Fraction] = defaultdict(Fraction)
-    expired = expiring = unpriced = 0
-    for (number, currency_code, amount_minor, per_units), units in held.items():
-        batch, price, loss = batches[number], Price(amount_minor, currency_code, per_units), None
-        days_left = None if batch.expires_on is None else (batch.expires_on - today).days
+    unpriced = 0
+    for (currency_code, amount_minor, per_units, observed, has_expired), units in at_prices.items():
+        loss = None
         if currency_code:
-            loss = _loss(price, best.get((batch.product, currency_code)), days_left, units)
-            paid[currency_code] += price.each * units
+            each = Fraction(amount_minor, per_units)
+            loss = _loss(each, observed, units, has_expired=has_expired)
+            paid[currency_code] += each * units
             lost[currency_code] += loss or 0
         if loss is None:
             unpriced += units
-        if days_left is not None:
-            expired += units if days_left < 0 else 0
-            expiring += units if 0 <= days_left <= expiring_days else 0
     return StockOfTier(
         tier=tier,
         units=sum(held.values()),

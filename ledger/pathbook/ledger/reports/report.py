@@ -38,8 +38,8 @@ class Column(NamedTuple):
 class ReportIndex(NamedTuple):
     """Columns by which rows are also looked up, beside the first ones of the key. The book is among them.
 
-    If it comes first, the rows of a book can be read in the order of the others. If it comes last, no database takes the
-    index for a way to read all rows of a book, which SQLite otherwise does.
+    If it comes first, the rows of a book can be read in the order of the others. If it comes last, SQLite does not take
+    the index for a way to read all rows of a book.
     If ``differ`` names two columns, only the rows in which they differ are looked up, and the others cost nothing.
     """
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import cast
 
 import msgspec
 import sqlalchemy as sa
@@ -22,16 +23,20 @@ class ReportRows:
         self._reader, self._report, self._book = reader, report, book
         self.position = position
 
-    def wanted(self, wanted: Wanted, columns: Sequence[str], limit: int) -> list[SumRow]:
-        """At most ``limit`` rows of those that are wanted, added up by some columns. The report has each filter."""
-        return self._ask(wanted, wanted_rows(self._report, tuple(wanted.names()), tuple(columns)), limit)
+    def wanted(
+        self, wanted: Wanted, columns: Sequence[str], limit: int, *, with_count: bool = False
+    ) -> list[SumRow]:
+        """At most ``limit`` rows of those that are wanted, added up by some columns. The report has each filter.
 
-    def counted(self, wanted: Wanted, columns: Sequence[str], limit: int) -> list[SumRow]:
-        """Rows that are wanted, added up by some columns, with the number of those that were added up last.
-
-        The database reads at most ``limit`` rows. So if the numbers add up to that, there may be more.
+        If asked for, the number of rows that were added up comes last.
         """
-        return self._ask(wanted, counted_rows(self._report, tuple(wanted.names()), tuple(columns)), limit)
+        lookup = wanted_rows(self._report, tuple(wanted.names()), tuple(columns), with_count=with_count)
+        return self._ask(wanted, lookup, limit)
+
+    def count(self, wanted: Wanted, limit: int) -> int:
+        """How many rows are wanted, but no more than ``limit``, beyond which none is counted."""
+        (counted,) = self._ask(wanted, count_of_rows(self._report, tuple(wanted.names())), limit)
+        return cast("int", counted[0])
 
     def _ask(self, wanted: Wanted, lookup: Select[*tuple[object, ...]], limit: int) -> list[SumRow]:
         assert not_kept(self._report, wanted) is None, wanted
@@ -48,7 +53,7 @@ class ReportRows:
 
 @cache
 def wanted_rows(
-    report: Report, filters: tuple[str, ...], columns: tuple[str, ...]
+    report: Report, filters: tuple[str, ...], columns: tuple[str, ...], *, with_count: bool = False
 ) -> Select[*tuple[object, ...]]:
     """Return the lookup of the rows that filters choose, which are parameters, added up by some columns.
 
@@ -58,32 +63,21 @@ def wanted_rows(
     shown = [table.c[name] for name in columns]
     left_out = {column.name for column in report.key} - set(columns)
     is_whole = left_out <= ({_first(report, ColumnKind.BATCH)} if "batch" in filters else set())
-    if is_whole:
-        sums: list[ColumnElement[int]] = [table.c[total] for total in report.sums]
-    else:
-        sums = [_sum(table.c[total]) for total in report.sums]
-    found = _filtered(report, filters, [*shown, *sums]).limit(bindparam("limit"))
-    if is_whole:
-        return found
-    return found.group_by(*shown).having(sa.or_(*(total != 0 for total in sums)))  # as `added_up`
+    if is_whole and not with_count:
+        kept = [table.c[total] for total in report.sums]
+        return _filtered(report, filters, [*shown, *kept]).limit(bindparam("limit"))
+    # PostgreSQL's sum of integers is not an integer
+    sums = [sa.cast(sa.func.sum(table.c[total]), BigInteger) for total in report.sums]
+    counted = [sa.func.count()] if with_count else []
+    found = _filtered(report, filters, [*shown, *sums, *counted]).group_by(*shown).limit(bindparam("limit"))
+    return found if with_count else found.having(sa.or_(*(total != 0 for total in sums)))  # as `added_up`
 
 
 @cache
-def counted_rows(
-    report: Report, filters: tuple[str, ...], columns: tuple[str, ...]
-) -> Select[*tuple[object, ...]]:
-    """Return the lookup of the rows that filters choose, added up by some columns, with the number of these rows."""
-    table = table_of(report)
-    read = [table.c[name] for name in (*columns, *report.sums)]
-    rows = _filtered(report, filters, read).limit(bindparam("limit")).subquery()
-    shown = [rows.c[name] for name in columns]
-    sums = [_sum(rows.c[total]) for total in report.sums]
-    return sa.select(*shown, *sums, sa.func.count()).group_by(*shown)
-
-
-def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
-    """Return the sum of a column as an integer, which that of PostgreSQL is not."""
-    return sa.cast(sa.func.sum(column), BigInteger)
+def count_of_rows(report: Report, filters: tuple[str, ...]) -> Select[int]:
+    """Return the lookup of how many rows filters choose, up to a limit."""
+    rows = _filtered(report, filters, [sa.literal_column("1").label("one")]).limit(bindparam("limit"))
+    return sa.select(sa.func.count()).select_from(rows.subquery())
 
 
 def _filtered(
