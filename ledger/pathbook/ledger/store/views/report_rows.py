@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import cast
+from typing import Final, cast
 
 import msgspec
 import sqlalchemy as sa
@@ -84,12 +84,22 @@ def _filtered(
     report: Report, filters: tuple[str, ...], read: Sequence[ColumnElement[str] | ColumnElement[int]]
 ) -> Select[*tuple[object, ...]]:
     table = table_of(report)
-    conditions = [table.c.book == bindparam("book"), *(_condition(report, name) for name in filters)]
+    conditions = [table.c.book == bindparam("book")]
+    conditions += [_condition(report, name) for name in filters if name not in _OF_BATCHES]
     found = sa.select(*read).select_from(table)
-    if "product" in filters or "brand" in filters:
-        found = found.join(BATCH, BATCH.c.batch == table.c[_first(report, ColumnKind.BATCH)])
-        conditions.append(BATCH.c.book == bindparam("book"))
+    if named := [BATCH.c[name] == bindparam(name) for name in _OF_BATCHES if name in filters]:
+        named.append(BATCH.c.book == bindparam("book"))
+        batch = table.c[_first(report, ColumnKind.BATCH)]
+        if report.key[0].kind is ColumnKind.BATCH:  # for a join, SQLite may read all rows by another index
+            conditions.append(batch.in_(sa.select(BATCH.c.batch).where(*named)))
+        else:  # for a list, SQLite may look up each batch of each party
+            found = found.join(BATCH, BATCH.c.batch == batch)
+            conditions += named
     return found.where(*conditions)
+
+
+_OF_BATCHES: Final = ("product", "brand")
+"""The filters that choose rows by what the register says of their batch."""
 
 
 def _condition(report: Report, name: str) -> ColumnElement[bool]:
@@ -99,8 +109,6 @@ def _condition(report: Report, name: str) -> ColumnElement[bool]:
     match name:
         case "batch":  # the parameter may be beyond the numbers of batches
             return table.c[_first(report, ColumnKind.BATCH)] == bindparam("batch", type_=BigInteger)
-        case "product" | "brand":
-            return BATCH.c[name] == bindparam(name)
         case "party":
             return sa.or_(*(column == bindparam("party") for column in parties))
         case "region":
