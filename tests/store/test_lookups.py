@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Select
 from pathbook.ledger.hops import NOT_LOADED, Hop
 from pathbook.ledger.projections import cases, keys, registers, transfers
 from pathbook.ledger.reports.all_reports import REPORTS
+from pathbook.ledger.reports.holdings import HELD_COLUMNS, HOLDINGS
 from pathbook.ledger.reports.report import ColumnKind
 from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import Purpose
@@ -22,7 +23,7 @@ from pathbook.ledger.store.reports.positions import position_lookup
 from pathbook.ledger.store.reports.tables import POSITIONS, table_of
 from pathbook.ledger.store.views import due_offers, list_lookups, lookups, run_cache, tables, unit_history
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.report_rows import wanted_rows
+from pathbook.ledger.store.views.report_rows import count_of_rows, wanted_rows
 from pathbook.ledger.store.views.tables import RunRow, row_from_run, run_from_row
 from pathbook.ledger.values import UnitState
 
@@ -65,6 +66,11 @@ def statements(kind: str) -> Iterator[tuple[str, Select[*tuple[object, ...]]]]:
             yield f"the rows of a product in {report.title}", wanted_rows(report, ("product",), columns[1:])
         if [column.name for column in report.key if column.kind is ColumnKind.PARTY] == [columns[0]]:
             yield f"the rows of a party in {report.title}", wanted_rows(report, ("party",), columns)
+    for narrowed in ("first_parties", "second_party"):
+        columns = tuple(column.name for column in HOLDINGS.key)
+        yield f"the holdings of {narrowed}", wanted_rows(HOLDINGS, (narrowed,), columns)
+        yield f"the sums of {narrowed}", wanted_rows(HOLDINGS, (narrowed,), HELD_COLUMNS, with_count=True)
+        yield f"the number of {narrowed}", count_of_rows(HOLDINGS, (narrowed,))
     modules: list[ModuleType] = [lookups, list_lookups, unit_history, run_cache, due_offers]
     for module in modules:
         for name, statement in vars(module).items():
