@@ -69,8 +69,12 @@ def wanted_rows(
     # PostgreSQL's sum of integers is not an integer
     sums = [sa.cast(sa.func.sum(table.c[total]), BigInteger) for total in report.sums]
     counted = [sa.func.count()] if with_count else []
-    found = _filtered(report, filters, [*shown, *sums, *counted]).group_by(*shown).limit(bindparam("limit"))
-    return found if with_count else found.having(sa.or_(*(total != 0 for total in sums)))  # as `added_up`
+    found = _filtered(report, filters, [*shown, *sums, *counted]).group_by(*shown)
+    if not with_count:
+        found = found.having(sa.or_(*(total != 0 for total in sums)))  # as `added_up`
+    # PostgreSQL would plan for the first rows alone, and read a whole book in the order of their columns
+    whole = found.cte("added_up").prefix_with("MATERIALIZED", dialect="postgresql")
+    return sa.select(*whole.c).limit(bindparam("limit"))
 
 
 @cache
