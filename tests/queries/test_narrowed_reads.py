@@ -1,6 +1,6 @@
 """Answers of reports that read some rows and have the rest added up: they are those of all rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +19,7 @@ from tests.queries.written import WrittenStory, open_queries, reason
 from tests.reports.books_read import ReadBook
 from tests.reports.cheaters import Cheaters
 from tests.reports.trading import BRAND, Market
-from tests.scenario import MASK
+from tests.scenario import DAY, MASK, NOON
 
 DAYS = 40
 EXPIRING_DAYS = 30
@@ -175,3 +175,22 @@ def test_the_shape_of_a_chain_is_that_of_its_batches_added_up(told: Told) -> Non
     assert list(shape.depths) == depths(book.depths())
     assert shape.participants == len(below)
     assert shape.early == early_purchases(book.lines(), book.authorizations, below, 10)
+
+
+def test_goods_that_lie_with_a_party_hang_on_it_whoever_owns_them(
+    query_story: Callable[[str], Queries],
+) -> None:
+    """Those of a party beside it are counted, those of a party below it are counted once, and its own are not."""
+    queries = query_story(
+        """
+        agent dan
+        authorize dan tier 1 by acme
+        record 1:0-29 acme > ann at 15000
+        record 1:0-9 ann > dan at 18000 later
+        record 1:10-14 ann > ben at 18000 later
+        """
+    )
+    found = queries.insight("book", ask_domino, Asked(Wanted(party="ann"), now=NOON + DAY), lambda: None)
+    assert isinstance(found, Insight)
+    assert found.found.in_custody == 15
+    assert {stake.party: stake.units for stake in found.found.stakes if stake.units} == {"ann": 15, "ben": 5}
