@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from pathbook.ledger.commands import AuthorizeParty
 from pathbook.ledger.queries import Asked, Insight, Queries, insights, report_parts
 from pathbook.ledger.queries.insights import StuckStock, ask_domino, ask_findings, ask_shape, ask_stuck
 from pathbook.ledger.refusals import Reason, Refusal
@@ -15,7 +16,7 @@ from pathbook.ledger.reports.holdings import HoldingRow, stuck_stock
 from pathbook.ledger.reports.registered import DAY_US, day_of
 from pathbook.ledger.reports.shape import IndicatorRule, early_purchases
 from pathbook.ledger.reports.wanted import Wanted
-from tests.queries.written import WrittenStory, open_queries, reason
+from tests.queries.written import MASKS, WrittenStory, open_queries, reason
 from tests.reports.books_read import ReadBook
 from tests.reports.cheaters import Cheaters
 from tests.reports.trading import BRAND, Market
@@ -194,3 +195,27 @@ def test_goods_that_lie_with_a_party_hang_on_it_whoever_owns_them(
     assert isinstance(found, Insight)
     assert found.found.in_custody == 15
     assert {stake.party: stake.units for stake in found.found.stakes if stake.units} == {"ann": 15, "ben": 5}
+
+
+def test_regions_for_one_product_alone_are_compared() -> None:
+    """Two parties whose regions are apart for a product that both are authorized for are found by its trades."""
+    story = WrittenStory(MASKS)
+    for party, region in (("dan", "CN-GD"), ("eve", "CN-SH")):
+        story.tell(f"agent {party}")
+        story.ask(
+            AuthorizeParty(
+                request_id=story.request(),
+                upline="acme",
+                party=party,
+                tier=1,
+                products=(MASK,),
+                region=region,
+            )
+        )
+    story.tell("record 1:0-9 acme > dan at 15000\nrecord 1:0-4 dan > eve at 18000")
+    with open_queries(story.entries) as queries:
+        found = queries.insight("book", ask_findings, Asked(Wanted()), lambda: None, rule="", limit=9)
+        assert isinstance(found, Insight)
+        assert [(each.rule, each.units) for each in found.found.findings if each.rule == "out-of-region"] == [
+            ("out-of-region", 5)
+        ]
