@@ -98,6 +98,29 @@ def test_a_lookup_searches_by_more_than_the_book(connect: Callable[[Purpose], En
             assert not re.match(whole_book, step) or "refill" in f"{steps[place - 1]}{step}", (name, steps)
 
 
+def test_holdings_are_looked_up_by_the_index_that_is_made_for_it(
+    connect: Callable[[Purpose], Engine],
+) -> None:
+    """Without the right index or statistics, SQLite tries all owners of a batch, or all batches of an owner."""
+    views = connect("views")
+    Follower(Stream(connect("events")), views)
+    is_sqlite = views.dialect.name == "sqlite"
+    if not is_sqlite:
+        fill(views)
+    table = table_of(HOLDINGS).name
+    for filters, index in (
+        (("batch",), "PRIMARY KEY" if is_sqlite else f"{table}_pkey"),
+        (("first_parties",), f"{table}_by_owner"),
+        (("second_party",), f"{table}_by_custodian"),
+    ):
+        for with_count in (False, True):
+            columns = HELD_COLUMNS if with_count else tuple(column.name for column in HOLDINGS.key)
+            statement = wanted_rows(HOLDINGS, filters, columns, with_count=with_count)
+            steps = (plan_of_sqlite if is_sqlite else plan_of_postgresql)(statement, views)
+            assert any(index in step for step in steps), steps
+            assert not any("ANY(" in step for step in steps), steps
+
+
 def fill(views: Engine) -> None:
     """Fill every table with rows of one book, because PostgreSQL plans by the present rows."""
     with views.begin() as connection:
