@@ -11,7 +11,13 @@ from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.reports.depths import DEPTHS, DepthRow
 from pathbook.ledger.reports.domino import OFFERS, OfferRow
 from pathbook.ledger.reports.findings import FINDING_COLUMNS, FINDINGS, FindingRow
-from pathbook.ledger.reports.holdings import HOLDINGS, HoldingRow, best_consumer_prices
+from pathbook.ledger.reports.holdings import (
+    HELD_COLUMNS,
+    HOLDINGS,
+    HeldRow,
+    HoldingRow,
+    best_consumer_prices,
+)
 from pathbook.ledger.reports.ladder import LADDER, PriceRow
 from pathbook.ledger.reports.registered import Authorization, Batch
 from pathbook.ledger.reports.report import Report
@@ -83,6 +89,11 @@ class ReadBook:
     def holdings(self) -> list[HoldingRow]:
         """Return what each party holds."""
         return self.rows(HOLDINGS, HoldingRow)
+
+    def held(self) -> list[HeldRow]:
+        """Return the same, added up as the database does for the sums of tiers."""
+        added = added_up(HOLDINGS, self.rows(HOLDINGS, lambda *row: row), HELD_COLUMNS, with_count=True)
+        return list(starmap(HeldRow, added))
 
     def best(self) -> dict[tuple[str, str], Price]:
         """Return the highest price that consumers paid, by product and currency."""

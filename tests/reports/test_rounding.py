@@ -3,7 +3,7 @@
 import datetime
 
 from pathbook.ledger.reports.domino import domino
-from pathbook.ledger.reports.holdings import HoldingRow, stock_by_tier, stuck_stock
+from pathbook.ledger.reports.holdings import HeldRow, HoldingRow, stock_by_tier, stuck_stock
 from pathbook.ledger.reports.registered import Batch
 from pathbook.ledger.values import Price
 
@@ -18,7 +18,8 @@ def test_stock_of_a_tier_is_rounded_once() -> None:
     best = {("mask", "CNY"): Price(1, "CNY")}
     lots = stuck_stock(ROWS, batches, best, TODAY)
     assert [(lot.paid_minor, lot.loss_minor) for lot in lots] == [(2, 0), (2, 0)]
-    (tier,) = stock_by_tier(ROWS, batches, best, TODAY, 30)
+    held = [HeldRow(1, "ann", 1, 20_000, "CNY", 3, 2, 2, 0, 2)]
+    (tier,) = stock_by_tier(held, batches, best, TODAY, 30)
     assert (tier.paid_minor, tier.loss_minor) == ({"CNY": 3}, {"CNY": 1})
 
 

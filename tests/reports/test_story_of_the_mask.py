@@ -115,7 +115,7 @@ def test_boxes_expire_with_the_last_agent(book: ReadBook) -> None:
     before, after = (
         {
             tier.tier: (tier.units, tier.expiring, tier.expired, tier.loss_minor.get("CNY"))
-            for tier in stock_by_tier(book.holdings(), book.batches, book.best(), today, expiring_days=30)
+            for tier in stock_by_tier(book.held(), book.batches, book.best(), today, expiring_days=30)
         }
         for today in (TODAY, JANUARY)
     )

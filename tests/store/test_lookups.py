@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Select
 from pathbook.ledger.hops import NOT_LOADED, Hop
 from pathbook.ledger.projections import cases, keys, registers, transfers
 from pathbook.ledger.reports.all_reports import REPORTS
+from pathbook.ledger.reports.holdings import HELD_COLUMNS, HOLDINGS
 from pathbook.ledger.reports.report import ColumnKind
 from pathbook.ledger.runs import Run
 from pathbook.ledger.store.database.engine import Purpose
@@ -22,7 +23,7 @@ from pathbook.ledger.store.reports.positions import position_lookup
 from pathbook.ledger.store.reports.tables import POSITIONS, table_of
 from pathbook.ledger.store.views import due_offers, list_lookups, lookups, run_cache, tables, unit_history
 from pathbook.ledger.store.views.follower import Follower
-from pathbook.ledger.store.views.report_rows import wanted_rows
+from pathbook.ledger.store.views.report_rows import count_of_rows, wanted_rows
 from pathbook.ledger.store.views.tables import RunRow, row_from_run, run_from_row
 from pathbook.ledger.values import UnitState
 
@@ -65,6 +66,11 @@ def statements(kind: str) -> Iterator[tuple[str, Select[*tuple[object, ...]]]]:
             yield f"the rows of a product in {report.title}", wanted_rows(report, ("product",), columns[1:])
         if [column.name for column in report.key if column.kind is ColumnKind.PARTY] == [columns[0]]:
             yield f"the rows of a party in {report.title}", wanted_rows(report, ("party",), columns)
+    for narrowed in ("first_parties", "second_party"):
+        columns = tuple(column.name for column in HOLDINGS.key)
+        yield f"the holdings of {narrowed}", wanted_rows(HOLDINGS, (narrowed,), columns)
+        yield f"the sums of {narrowed}", wanted_rows(HOLDINGS, (narrowed,), HELD_COLUMNS, with_count=True)
+        yield f"the number of {narrowed}", count_of_rows(HOLDINGS, (narrowed,))
     modules: list[ModuleType] = [lookups, list_lookups, unit_history, run_cache, due_offers]
     for module in modules:
         for name, statement in vars(module).items():
@@ -90,6 +96,29 @@ def test_a_lookup_searches_by_more_than_the_book(connect: Callable[[Purpose], En
             assert scanned is None or scanned[1] not in read_from, (name, steps)
             assert not step.startswith("BLOOM FILTER"), (name, steps)  # it reads a whole table
             assert not re.match(whole_book, step) or "refill" in f"{steps[place - 1]}{step}", (name, steps)
+
+
+def test_holdings_are_looked_up_by_the_index_that_is_made_for_it(
+    connect: Callable[[Purpose], Engine],
+) -> None:
+    """Without the right index or statistics, SQLite tries all owners of a batch, or all batches of an owner."""
+    views = connect("views")
+    Follower(Stream(connect("events")), views)
+    is_sqlite = views.dialect.name == "sqlite"
+    if not is_sqlite:
+        fill(views)
+    table = table_of(HOLDINGS).name
+    for filters, index in (
+        (("batch",), "PRIMARY KEY" if is_sqlite else f"{table}_pkey"),
+        (("first_parties",), f"{table}_by_owner"),
+        (("second_party",), f"{table}_by_custodian"),
+    ):
+        for with_count in (False, True):
+            columns = HELD_COLUMNS if with_count else tuple(column.name for column in HOLDINGS.key)
+            statement = wanted_rows(HOLDINGS, filters, columns, with_count=with_count)
+            steps = (plan_of_sqlite if is_sqlite else plan_of_postgresql)(statement, views)
+            assert any(index in step for step in steps), steps
+            assert not any("ANY(" in step for step in steps), steps
 
 
 def fill(views: Engine) -> None:

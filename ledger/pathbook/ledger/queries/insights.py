@@ -2,30 +2,41 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import starmap
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from pathbook.ledger.queries import registered
 from pathbook.ledger.queries.fingerprints import Pause
-from pathbook.ledger.queries.report_parts import Asked, Insight, Part, read_parts
+from pathbook.ledger.queries.report_parts import (
+    Asked,
+    Insight,
+    Part,
+    Source,
+    all_rows,
+    open_parts,
+    read_parts,
+)
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.reports.depths import DEPTHS, DepthRow, depths
 from pathbook.ledger.reports.domino import OFFERS, Domino, OfferRow, domino
 from pathbook.ledger.reports.findings import FINDING_COLUMNS, FINDINGS, FindingRow
 from pathbook.ledger.reports.holdings import (
+    HELD_COLUMNS,
     HOLDINGS,
+    HeldRow,
     HoldingRow,
     StockLot,
     StockOfTier,
     best_consumer_prices,
+    most_urgent,
     stock_by_tier,
     stuck_stock,
 )
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, LADDER, PriceRow
-from pathbook.ledger.reports.registered import DAY_US, day_of
+from pathbook.ledger.reports.registered import DAY_US, day_of, line_below
 from pathbook.ledger.reports.report import Report, SumRow
 from pathbook.ledger.reports.runway import RUNWAY, HopsRow, RunwayOfTier, runway
 from pathbook.ledger.reports.scorecard import FACTS, FactRow, Scorecard, scorecard
@@ -36,6 +47,7 @@ from pathbook.ledger.reports.suspicions import (
     Finding,
     batch_of,
     findings,
+    givers_apart,
     out_of_region,
     shared_keys,
 )
@@ -70,6 +82,9 @@ class Findings(msgspec.Struct, frozen=True):
     rules: dict[str, int]
     left_out: int
 
+
+LINE_SEARCHED_MAX: Final = 1_000
+"""Up to how many parties of a line are looked up each. Beyond that, the holdings of all parties are read."""
 
 SELL_THROUGH_OF: tuple[Report, ...] = (SELL_THROUGH,)
 STUCK_OF: tuple[Report, ...] = (HOLDINGS, LADDER)
@@ -117,18 +132,41 @@ def ask_stuck(
         Wanted(wanted.batch, wanted.product, wanted.brand) if batch is None else Wanted(product=batch.product)
     )
     paid = msgspec.structs.replace(of_product, tier=CONSUMER_TIER)
-    found = read_parts(views, stream, asked, [Part(HOLDINGS, wanted), Part(LADDER, paid)], pause)
+    if wanted.party:  # not what lies with it and is another's
+        wanted = msgspec.structs.replace(wanted, party="", first_parties=(wanted.party,))
+    parts = [Part(HOLDINGS, wanted, HELD_COLUMNS, with_count=True), Part(LADDER, paid)]
+    source = open_parts(views, stream, asked, parts, pause)
+    if isinstance(source, Refusal):
+        return source
+    found = all_rows(source, parts)
     if isinstance(found, Refusal):
         return found
-    held = _made(HoldingRow, found.rows[0])
-    if wanted.party:  # not what lies with it and is another's
-        held = [row for row in held if row.owner == wanted.party]
-    sold = _made(_sold, found.rows[1])
+    held, sold = _made(HeldRow, found[0]), _made(_sold, found[1])
     known = registered.batches(views, {row.batch for row in held} | {batch for batch, _ in sold})
-    best, day = best_consumer_prices(sold, known), today or _day(found.at)
-    lots = stuck_stock(held, known, best, day, limit)
+    best, day = best_consumer_prices(sold, known), today or _day(source.at)
+    urgent = _urgent_lots(source, wanted, most_urgent(held, known, limit))
+    if isinstance(urgent, Refusal):
+        return urgent
+    lots = stuck_stock(urgent, known, best, day, limit)
     tiers = stock_by_tier(held, known, best, day, expiring_days)
-    return Insight(StuckStock(tiers, lots, len(held) - len(lots)), found.position)
+    return Insight(StuckStock(tiers, lots, sum(row.lots for row in held) - len(lots)), source.position)
+
+
+def _urgent_lots(
+    source: Source, wanted: Wanted, owners_of: Mapping[int, Sequence[str]]
+) -> list[HoldingRow] | Refusal:
+    """Return the lots that are wanted of owners of batches, batch by batch, or all that are wanted of a fold."""
+    found: list[HoldingRow] = []
+    of_batches = [
+        msgspec.structs.replace(wanted, batch=batch, product="", brand="", first_parties=tuple(owners))
+        for batch, owners in owners_of.items()
+    ]
+    for narrowed in [wanted] if source.is_folded else of_batches:
+        rows = source.rows(Part(HOLDINGS, narrowed))
+        if isinstance(rows, Refusal):
+            return rows
+        found += _made(HoldingRow, rows)
+    return found
 
 
 def ask_shape(
@@ -147,7 +185,11 @@ def ask_shape(
     of_batches, top = _of_batches(asked.wanted), views.party(asked.wanted.party)
     if top is not None and top.kind == PartyKind.BRAND.value and not of_batches.of_batches:
         of_batches = msgspec.structs.replace(of_batches, brand=top.party)
-    parts = [Part(report, of_batches) for report in SHAPE_OF]
+    parts = [
+        Part(DEPTHS, of_batches, ("depth", "outcome")),
+        Part(RUNWAY, of_batches),
+        Part(SELL_THROUGH, of_batches, ("party", "day")),
+    ]
     found = read_parts(views, stream, asked, parts, pause)
     if isinstance(found, Refusal):
         return found
@@ -159,9 +201,9 @@ def ask_shape(
     made = shape(
         asked.wanted.party,
         given,
-        depths(_made(DepthRow, found.rows[0])),
+        depths(_made(_depth_of_batches, found.rows[0])),
         tiers,
-        _made(LineRow, found.rows[2]),
+        _made(_line_of_days, found.rows[2]),
         at=found.at,
         within_days=within_days,
         rule=rule,
@@ -225,40 +267,73 @@ def _all_findings(
 ) -> Insight[list[Finding]] | Refusal:
     """Return the findings that are wanted, of all rules, in no order."""
     wanted = asked.wanted
-    parts = [Part(FINDINGS, wanted, FINDING_COLUMNS), Part(KEYS, Wanted()), Part(TRADES, wanted)]
-    found = read_parts(views, stream, asked, parts, pause)
+    by_sides = Part(TRADES, wanted, ("giver", "receiver"))
+    parts = [Part(FINDINGS, wanted, FINDING_COLUMNS), Part(KEYS, Wanted()), by_sides]
+    source = open_parts(views, stream, asked, parts, pause)
+    if isinstance(source, Refusal):
+        return source
+    found = all_rows(source, parts)
     if isinstance(found, Refusal):
         return found
-    given = registered.authorizations(views, found.position)
+    given = registered.authorizations(views, source.position)
     if isinstance(given, Refusal):
         return given
-    rows, trades = _made(FindingRow, found.rows[0]), _made(TradeRow, found.rows[2])
+    rows, sides = _made(FindingRow, found[0]), _made(_trade_of_batches, found[2])
+    trades: list[TradeRow] = []
+    if givers := givers_apart(sides, given):  # of most books there are none, and so no batches are read
+        read = source.rows(Part(TRADES, msgspec.structs.replace(wanted, first_parties=tuple(givers))))
+        if isinstance(read, Refusal):
+            return read
+        trades = _made(TradeRow, read)
     times = registered.RecordedTimes(stream, views.book)
     times.load(max(row.position, row.other) for row in rows)
     made = findings(rows, given, times)
     if not (wanted.of_batches or wanted.region):  # then the trades are not all, and a key has no region
         made += [
             each
-            for each in shared_keys(_made(KeyRow, found.rows[1]), trades, times)
+            for each in shared_keys(_made(KeyRow, found[1]), sides, times)
             if wanted.party in ("", each.party, each.other_party)
         ]
     made += out_of_region(trades, given, registered.batches(views, {row.batch for row in trades}), times)
-    return Insight(made, found.position)
+    return Insight(made, source.position)
 
 
 def ask_domino(views: ViewSnapshot, stream: Stream, asked: Asked, pause: Pause) -> Insight[Domino] | Refusal:
     """Return what hangs on the party that is wanted, of the batches that are wanted."""
-    of_batches = _of_batches(asked.wanted)
-    found = read_parts(views, stream, asked, [Part(report, of_batches) for report in DOMINO_OF], pause)
-    if isinstance(found, Refusal):
-        return found
-    given, brands = registered.authorizations(views, found.position), registered.brands(views)
+    agent, of_batches = asked.wanted.party, _of_batches(asked.wanted)
+    source = open_parts(views, stream, asked, [Part(report, of_batches) for report in DOMINO_OF], pause)
+    if isinstance(source, Refusal):
+        return source
+    given, brands = registered.authorizations(views, source.position), registered.brands(views)
     if isinstance(given, Refusal):
         return given
     if isinstance(brands, Refusal):
         return brands
-    held, offered = _made(HoldingRow, found.rows[0]), _made(OfferRow, found.rows[1])
-    return Insight(domino(asked.wanted.party, held, offered, given, brands, found.at), found.position)
+    line = {agent, *line_below(given, agent, source.at)}
+    held = _held_by(source, of_batches, agent, line)
+    if isinstance(held, Refusal):
+        return held
+    offered = source.rows(Part(OFFERS, of_batches))
+    if isinstance(offered, Refusal):
+        return offered
+    found = domino(agent, held, _made(OfferRow, offered), given, brands, source.at)
+    return Insight(found, source.position)
+
+
+def _held_by(
+    source: Source, of_batches: Wanted, agent: str, line: Collection[str]
+) -> list[HoldingRow] | Refusal:
+    """Return what an agent and all below it own, and what others own and the agent has in its custody."""
+    if len(line) > LINE_SEARCHED_MAX:
+        rows = source.rows(Part(HOLDINGS, of_batches))
+        return rows if isinstance(rows, Refusal) else _made(HoldingRow, rows)
+    owned = msgspec.structs.replace(of_batches, first_parties=tuple(sorted(line)))
+    kept = msgspec.structs.replace(of_batches, second_party=agent)
+    found = all_rows(source, [Part(HOLDINGS, owned), Part(HOLDINGS, kept)])
+    if isinstance(found, Refusal):
+        return found
+    others = [row for row in _made(HoldingRow, found[1]) if row.owner not in line]
+    return _made(HoldingRow, found[0]) + others
 
 
 def ask_scorecard(
@@ -295,6 +370,18 @@ def _sold(
     batch: int, tier: int, currency_code: str, amount_minor: int, per_units: int, units: int
 ) -> tuple[int, PriceRow]:
     return batch, PriceRow(tier, currency_code, amount_minor, per_units, units)
+
+
+def _depth_of_batches(depth: int, outcome: int, units: int) -> DepthRow:
+    return DepthRow(0, depth, outcome, units)
+
+
+def _line_of_days(party: str, day: int, *sums: int) -> LineRow:
+    return LineRow(party, 0, day, *sums)
+
+
+def _trade_of_batches(giver: str, receiver: str, transfers: int, units: int) -> TradeRow:
+    return TradeRow(giver, receiver, 0, transfers, units)
 
 
 def _day(time: int) -> datetime.date:

@@ -1,7 +1,7 @@
 """Reads the rows of reports that a question wants: as they are now, or as they were as of an earlier position."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -14,11 +14,15 @@ from pathbook.ledger.reports.sums import fold_together
 from pathbook.ledger.reports.wanted import Wanted, added_up, chosen, is_in_region, not_kept
 from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.report_rows import ReportRows
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 from pathbook.ledger.values import is_consumer
 
 ROWS_MAX: Final = 100_000
 """The most rows of one report that are read for one answer. They take a second or two, and 50 MB."""
+
+SUMMED_ROWS_MAX: Final = 1_000_000
+"""The most rows of one report that the database counts and adds up for one answer. They take it a second or two."""
 
 AS_OF_EVENTS_MAX: Final = 50_000
 """The most events that are folded in memory for one answer as of an earlier position. They take some seconds."""
@@ -59,11 +63,15 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Part(NamedTuple):
-    """Rows of a report that a question takes: those wanted, added up by some columns, or by all if there are none."""
+    """Rows of a report that a question takes: those wanted, added up by some columns, or by all if there are none.
+
+    ``with_count`` puts after the sums how many rows were added up.
+    """
 
     report: Report
     wanted: Wanted
     columns: tuple[str, ...] = ()
+    with_count: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,12 +87,51 @@ class Found(NamedTuple):
     at: int
 
 
+class Source(Protocol):
+    """Where rows are read from: tables or events.
+
+    Attributes:
+        position: up to which the rows count events.
+        at: the time of the answer.
+        is_folded: whether the rows are those of events, all in memory, and not in tables.
+    """
+
+    position: int
+    at: int
+    is_folded: bool
+
+    def rows(self, part: Part) -> list[SumRow] | Refusal:
+        """Return the rows of a part. REPORT_TOO_LARGE."""
+
+
 def read_parts(
     views: ViewSnapshot, stream: Stream, asked: Asked, parts: Sequence[Part], pause: Pause
 ) -> Found | Refusal:
-    """Return the rows of the parts.
+    """Return the rows of the parts. Refusals and errors are those of `open_parts`."""
+    source = open_parts(views, stream, asked, parts, pause)
+    if isinstance(source, Refusal):
+        return source
+    rows = all_rows(source, parts)
+    return rows if isinstance(rows, Refusal) else Found(rows, source.position, source.at)
 
-    They come from the tables of the reports, unless the question is as of a position before these. Then the same
+
+def all_rows(source: Source, parts: Sequence[Part]) -> list[list[SumRow]] | Refusal:
+    """Return the rows of each part, or the first refusal. REPORT_TOO_LARGE."""
+    rows: list[list[SumRow]] = []
+    for part in parts:
+        found = source.rows(part)
+        if isinstance(found, Refusal):
+            return found
+        rows.append(found)
+    return rows
+
+
+def open_parts(
+    views: ViewSnapshot, stream: Stream, asked: Asked, parts: Sequence[Part], pause: Pause
+) -> Source | Refusal:
+    """Return where the parts can be read from, and narrower ones of the same reports.
+
+    The rows come from the tables of the reports, unless the question is as of a position before these. Then the same
     ``fold`` makes them in memory, from the events of the batches that are wanted, or of the whole book.
 
     BATCH_UNKNOWN, PRODUCT_UNKNOWN, PARTY_UNKNOWN, FILTER_NOT_KEPT, REPORT_TOO_LARGE, AS_OF_TOO_FAR.
@@ -95,18 +142,62 @@ def read_parts(
     refused = unknown(views, asked.wanted) or next(filter(None, map(_not_kept, parts)), None)
     if refused is not None:
         return refused
-    reports = [views.report(part.report) for part in parts]
-    reached = min(report.position for report in reports)
+    reports = {part.report: views.report(part.report) for part in parts}
+    reached = min(report.position for report in reports.values())
     as_of = asked.as_of or reached
     if asked.known_at is not None:
         as_of = min(as_of, known_by(stream, views.book, asked.known_at, as_of))
     if as_of < reached:
         return _folded(views, stream, asked, parts, as_of, pause)
-    rows = [
-        report.wanted(part.wanted, part.names, ROWS_MAX + 1)
-        for part, report in zip(parts, reports, strict=True)
-    ]
-    return _bounded(parts, rows) or Found(rows, reached, _time(stream, views.book, asked, reached))
+    return _Tables(reports, reached, _time(stream, views.book, asked, reached))
+
+
+class _Tables:
+    """Reads rows from the tables of reports."""
+
+    is_folded = False
+
+    def __init__(self, reports: Mapping[Report, ReportRows], position: int, at: int) -> None:
+        self._reports, self.position, self.at = reports, position, at
+
+    def rows(self, part: Part) -> list[SumRow] | Refusal:
+        """Have the database choose the rows of a part, and add them up."""
+        report = self._reports[part.report]
+        if part.with_count and report.count(part.wanted, SUMMED_ROWS_MAX + 1) > SUMMED_ROWS_MAX:
+            return _too_large(part, SUMMED_ROWS_MAX)
+        found = report.wanted(part.wanted, part.names, ROWS_MAX + 1, with_count=part.with_count)
+        return _bounded(part, found)
+
+
+class _Events:
+    """Chooses rows from those that the fold of events made."""
+
+    is_folded = True
+
+    def __init__(
+        self,
+        views: ViewSnapshot,
+        folded: Mapping[Report, list[SumRow]],
+        position: int,
+        at: int,
+        is_in_wanted_region: Callable[[str], bool],
+    ) -> None:
+        self._views, self._folded, self._is_in_wanted_region = views, folded, is_in_wanted_region
+        self.position, self.at = position, at
+
+    def rows(self, part: Part) -> list[SumRow] | Refusal:
+        """Choose the rows of a part, as the database does, and add them up."""
+        batches = wanted_batches(self._views, part.wanted)
+        if isinstance(batches, Refusal):
+            return batches
+        kept = chosen(
+            part.report,
+            self._folded[part.report],
+            part.wanted,
+            is_wanted_batch=_membership(batches),
+            is_in_wanted_region=self._is_in_wanted_region,
+        )
+        return _bounded(part, added_up(part.report, kept, part.names, with_count=part.with_count))
 
 
 def _time(stream: Stream, book: str, asked: Asked, position: int) -> int:
@@ -137,7 +228,7 @@ def recorded_by(stream: Stream, book: str, position: int) -> int:
 
 def _folded(
     views: ViewSnapshot, stream: Stream, asked: Asked, parts: Sequence[Part], as_of: int, pause: Pause
-) -> Found | Refusal:
+) -> Source | Refusal:
     of_parts: list[set[int] | None] = []
     for part in parts:
         batches = wanted_batches(views, part.wanted)
@@ -158,21 +249,13 @@ def _folded(
     is_in_wanted_region = _in_region(views, asked.wanted.region, as_of)
     if isinstance(is_in_wanted_region, Refusal):
         return is_in_wanted_region
-    rows: list[list[SumRow]] = []
-    for part, of_part in zip(parts, of_parts, strict=True):
-        made = folded[part.report]
-        if isinstance(made, Exception):
-            raise made
-        kept = chosen(
-            part.report,
-            made,
-            part.wanted,
-            is_wanted_batch=_membership(of_part),
-            is_in_wanted_region=is_in_wanted_region,
-        )
-        rows.append(added_up(part.report, kept, part.names))
+    made: dict[Report, list[SumRow]] = {}
+    for report, rows in folded.items():
+        if isinstance(rows, Exception):
+            raise rows
+        made[report] = rows
     at = _time(stream, views.book, asked, max(as_of, asked.as_of))
-    return _bounded(parts, rows) or Found(rows, as_of, at)
+    return _Events(views, made, as_of, at, is_in_wanted_region)
 
 
 def _membership(batches: set[int] | None) -> Callable[[int], bool]:
@@ -233,9 +316,10 @@ def _not_kept(part: Part) -> Refusal | None:
     return None if name is None else refuse(Reason.FILTER_NOT_KEPT, report=part.report.name, filter=name)
 
 
-def _bounded(parts: Sequence[Part], rows: Sequence[Sequence[SumRow]]) -> Refusal | None:
-    for part, found in zip(parts, rows, strict=True):
-        if len(found) > ROWS_MAX:
-            what = f"rows of the report {part.report.name}"
-            return refuse(Reason.REPORT_TOO_LARGE, limit=ROWS_MAX, what=what)
-    return None
+def _bounded(part: Part, rows: list[SumRow]) -> list[SumRow] | Refusal:
+    return _too_large(part, ROWS_MAX) if len(rows) > ROWS_MAX else rows
+
+
+def _too_large(part: Part, limit: int) -> Refusal:
+    what = f"rows of the report {part.report.name}"
+    return refuse(Reason.REPORT_TOO_LARGE, limit=limit, what=what)

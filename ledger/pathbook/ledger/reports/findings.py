@@ -14,7 +14,7 @@ from pathbook.ledger.ranges import common
 from pathbook.ledger.reports.adding import Counting, folding
 from pathbook.ledger.reports.marks import Handover, Stated, counts
 from pathbook.ledger.reports.registered import DAY_US, day_number
-from pathbook.ledger.reports.report import Column, ColumnKind, Report
+from pathbook.ledger.reports.report import Column, ColumnKind, Report, ReportIndex
 from pathbook.ledger.reports.story import AgreedHop, BatchStory, ToldEvent
 from pathbook.ledger.runs import Change
 from pathbook.ledger.terms import Terms
@@ -271,7 +271,7 @@ FINDINGS: Final = Report(
     sums=("units",),
     fold=folding(FindingChanges),
     needs_stories=True,
-    indexes=(("position", CHANGED_AT),),
+    indexes=(ReportIndex(("book", "position", CHANGED_AT)),),
 )
 """By how many units each event changes what looks wrong with them: the event, a FindingRule, the event at which it
 shows, and the earlier one that it contradicts, or 0. ``party`` is whose doing it seems, and ``other_party`` the other

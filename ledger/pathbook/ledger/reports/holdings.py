@@ -15,7 +15,7 @@ import msgspec
 from pathbook.ledger.reports.adding import Adding, folding
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, PriceRow
 from pathbook.ledger.reports.registered import Batch, day_number, day_of
-from pathbook.ledger.reports.report import Column, ColumnKind, Report
+from pathbook.ledger.reports.report import Column, ColumnKind, Report, ReportIndex
 from pathbook.ledger.reports.story import BatchStory, ToldEvent
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import WRITTEN_OFF, Price, UnitState, is_consumer
@@ -67,7 +67,7 @@ def _origin(story: BatchStory, run: Run) -> tuple[int, int, int, str, int, int]:
 
 HOLDINGS: Final = Report(
     name="holdings",
-    version=1,
+    version=2,
     key=(
         Column("batch", ColumnKind.BATCH),
         Column("owner", ColumnKind.PARTY),
@@ -82,6 +82,10 @@ HOLDINGS: Final = Report(
     sums=("units", "offered"),
     fold=folding(HoldingsChanges),
     needs_stories=True,
+    indexes=(
+        ReportIndex(("owner", "book")),
+        ReportIndex(("custodian", "book"), differ=("custodian", "owner")),
+    ),
 )
 """Units that a party owns and has not sold, by the transfer by which they came: when, and at which price.
 
@@ -108,6 +112,25 @@ class HoldingRow(NamedTuple):
     def price(self) -> Price | None:
         """What the owner paid for one unit. None if the owner made the units."""
         return Price(self.amount_minor, self.currency_code, self.per_units) if self.transfer else None
+
+
+class HeldRow(NamedTuple):
+    """Rows of HOLDINGS of one owner, batch and day, at one tier and price, added up. ``lots`` counts these rows."""
+
+    batch: int
+    owner: str
+    tier: int
+    day: int
+    currency_code: str
+    amount_minor: int
+    per_units: int
+    units: int
+    offered: int
+    lots: int
+
+
+HELD_COLUMNS: Final = HeldRow._fields[:-3]
+"""The columns by which they are added up."""
 
 
 class StockLot(msgspec.Struct, frozen=True):
@@ -169,11 +192,14 @@ def best_consumer_prices(
         prices: rows of the ladder, each with its batch.
         batches: the batches of these rows.
     """
+    paid = {  # each price once, because fractions take long
+        (batches[batch].product, row.currency_code, row.amount_minor, row.per_units): row_price(row)
+        for batch, row in prices
+        if row.tier == CONSUMER_TIER and row.units > 0
+    }
     best: dict[tuple[str, str], Price] = {}
-    for batch, row in prices:
-        if row.tier != CONSUMER_TIER or row.units <= 0:
-            continue
-        price, key = row_price(row), (batches[batch].product, row.currency_code)
+    for (product, currency_code, _, _), price in paid.items():
+        key = product, currency_code
         if key not in best or price.each > best[key].each:
             best[key] = price
     return best
@@ -211,6 +237,23 @@ def stuck_stock(
     return [_lot(row, batches[row.batch], best, today) for row in first]
 
 
+def most_urgent(rows: Iterable[HeldRow], batches: Mapping[int, Batch], lots: int) -> dict[int, list[str]]:
+    """Return the owners, by batch, among whose lots the most urgent ones are, in the order of `stuck_stock`."""
+    counts: Counter[tuple[datetime.date, int, int, str]] = Counter()
+    for row in rows:
+        batch = batches[row.batch]
+        since = row.day if row.currency_code else day_number(batch.made_on)
+        counts[batch.expires_on or datetime.date.max, since, row.batch, row.owner] += row.lots
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for (_, _, number, owner), count in sorted(counts.items()):
+        if lots <= 0:
+            break
+        if owner not in found[number]:
+            found[number].append(owner)
+        lots -= count
+    return found
+
+
 def _lot(
     row: HoldingRow, batch: Batch, best: Mapping[tuple[str, str], Price], today: datetime.date
 ) -> StockLot:
@@ -219,9 +262,8 @@ def _lot(
     observed = best.get((batch.product, row.currency_code))
     paid, paid_minor, loss_minor = row.price, 0, None
     if paid is not None:
-        paid_minor = round(paid.each * row.units)
-        loss = _loss(paid, observed, days_left, row.units)
-        loss_minor = None if loss is None else round(loss)
+        paid_minor = _half_to_even(paid.amount_minor * row.units, paid.per_units)
+        loss_minor = _lot_loss(paid, observed, row.units, has_expired=days_left is not None and days_left < 0)
     return StockLot(
         batch=row.batch,
         product=batch.product,
@@ -242,11 +284,27 @@ def _lot(
     )
 
 
-def _loss(paid: Price, best: Price | None, days_left: int | None, units: int) -> Fraction | None:
+def _loss(each: Fraction, best: Price | None, units: int, *, has_expired: bool) -> Fraction | None:
     """Return what the owner of units would lose, exactly, or None if that is unknown."""
-    if days_left is not None and days_left < 0:
-        return paid.each * units
-    return None if best is None else max(paid.each - best.each, Fraction(0)) * units
+    if has_expired:
+        return each * units
+    return None if best is None else max(each - best.each, Fraction(0)) * units
+
+
+def _lot_loss(paid: Price, best: Price | None, units: int, *, has_expired: bool) -> int | None:
+    """Return the same, rounded, without a fraction: these take long, and an answer has many lots."""
+    if has_expired:
+        return _half_to_even(paid.amount_minor * units, paid.per_units)
+    if best is None:
+        return None
+    more = paid.amount_minor * best.per_units - best.amount_minor * paid.per_units
+    return _half_to_even(max(more, 0) * units, paid.per_units * best.per_units)
+
+
+def _half_to_even(numerator: int, denominator: int) -> int:
+    """Return a quotient as `round` rounds a fraction."""
+    quotient, rest = divmod(numerator, denominator)
+    return quotient + (2 * rest + quotient % 2 > denominator)
 
 
 def rounded(sums: Mapping[str, Fraction]) -> dict[str, int]:
@@ -255,7 +313,7 @@ def rounded(sums: Mapping[str, Fraction]) -> dict[str, int]:
 
 
 def stock_by_tier(
-    rows: Iterable[HoldingRow],
+    rows: Iterable[HeldRow],
     batches: Mapping[int, Batch],
     best: Mapping[tuple[str, str], Price],
     today: datetime.date,
@@ -263,8 +321,8 @@ def stock_by_tier(
 ) -> list[StockOfTier]:
     """Return the sums of what parties hold by tier, from the top, parties without a tier first.
 
-    The arguments are those of `stuck_stock`. Units of a batch at a price are added up before their money is, because
-    fractions take long.
+    The arguments are those of `stuck_stock`, but rows that are added up. Units of a batch at a price are added up
+    before their money is, because fractions take long.
     """
     made = {number: day_number(batch.made_on) for number, batch in batches.items()}
     units: defaultdict[int, Counter[_Priced]] = defaultdict(Counter)
@@ -274,7 +332,7 @@ def stock_by_tier(
         batch, tier = row.batch, row.tier
         units[tier][batch, row.currency_code, row.amount_minor, row.per_units] += row.units
         owners[tier].add(row.owner)
-        since = row.day if row.transfer else made[batch]
+        since = row.day if row.currency_code else made[batch]
         if since < oldest.setdefault(tier, since):
             oldest[tier] = since
     until = day_number(today)
@@ -298,21 +356,29 @@ def _tier(
     parties: int,
     oldest_days: int,
 ) -> StockOfTier:
+    at_prices: Counter[tuple[str, int, int, Price | None, bool]] = Counter()
+    expired = expiring = 0
+    for (number, currency_code, amount_minor, per_units), units in held.items():
+        batch = batches[number]
+        days_left = None if batch.expires_on is None else (batch.expires_on - today).days
+        has_expired = days_left is not None and days_left < 0
+        observed = best.get((batch.product, currency_code))
+        at_prices[currency_code, amount_minor, per_units, observed, has_expired] += units
+        if days_left is not None:
+            expired += units if has_expired else 0
+            expiring += units if 0 <= days_left <= expiring_days else 0
     paid: defaultdict[str, Fraction] = defaultdict(Fraction)
     lost: defaultdict[str, Fraction] = defaultdict(Fraction)
-    expired = expiring = unpriced = 0
-    for (number, currency_code, amount_minor, per_units), units in held.items():
-        batch, price, loss = batches[number], Price(amount_minor, currency_code, per_units), None
-        days_left = None if batch.expires_on is None else (batch.expires_on - today).days
+    unpriced = 0
+    for (currency_code, amount_minor, per_units, observed, has_expired), units in at_prices.items():
+        loss = None
         if currency_code:
-            loss = _loss(price, best.get((batch.product, currency_code)), days_left, units)
-            paid[currency_code] += price.each * units
+            each = Fraction(amount_minor, per_units)
+            loss = _loss(each, observed, units, has_expired=has_expired)
+            paid[currency_code] += each * units
             lost[currency_code] += loss or 0
         if loss is None:
             unpriced += units
-        if days_left is not None:
-            expired += units if days_left < 0 else 0
-            expiring += units if 0 <= days_left <= expiring_days else 0
     return StockOfTier(
         tier=tier,
         units=sum(held.values()),

@@ -35,6 +35,18 @@ class Column(NamedTuple):
     kind: ColumnKind
 
 
+class ReportIndex(NamedTuple):
+    """Columns by which rows are also looked up, beside the first ones of the key. The book is among them.
+
+    If it comes first, the rows of a book can be read in the order of the others. If it comes last, SQLite does not take
+    the index for a way to read all rows of a book.
+    If ``differ`` names two columns, only the rows in which they differ are looked up, and the others cost nothing.
+    """
+
+    columns: tuple[str, ...]
+    differ: tuple[str, str] | None = None
+
+
 class Fold(NamedTuple):
     """A fold of events that has begun: it takes one event after the other, and returns what all of them add.
 
@@ -62,8 +74,7 @@ class Report(msgspec.Struct, frozen=True):
         fold: begins to fold a sequence of events. What it returns then is pure.
         needs_stories: whether the fold looks at changes and stories. Without it, events come without them, which costs
             less, and a second process may fold them for a rebuild.
-        indexes: columns by which rows are also looked up, beside the first ones of the key. The table gets them when it
-            is made, so a change of them raises the version, too.
+        indexes: the table gets them when it is made, so a change of them raises the version, too.
     """
 
     name: str
@@ -72,7 +83,7 @@ class Report(msgspec.Struct, frozen=True):
     sums: tuple[str, ...]
     fold: Callable[[], Fold]
     needs_stories: bool = False
-    indexes: tuple[tuple[str, ...], ...] = ()
+    indexes: tuple[ReportIndex, ...] = ()
 
     @property
     def title(self) -> str:

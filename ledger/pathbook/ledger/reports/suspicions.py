@@ -1,7 +1,7 @@
 """Suspicions: findings with the name and the version of their rule, in a sentence that accuses no one."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import combinations
 from typing import Final, NamedTuple
@@ -217,6 +217,39 @@ def out_of_region(
         batches: the batches of the trades.
         recorded_at: when the events of the authorizations were recorded.
     """
+    apart, found = _regions(authorizations), []
+    for trade in trades:
+        if positions := apart(trade.giver, trade.receiver, batches[trade.batch].product):
+            parties = trade.giver, trade.receiver
+            found.append(_finding(OUT_OF_REGION, parties, trade.batch, trade.units, positions, recorded_at))
+    return sorted(found, key=_order)
+
+
+def givers_apart(sides: Iterable[TradeRow], authorizations: Iterable[Authorization]) -> list[str]:
+    """Return those who gave to a party from whose region theirs is apart for some product, whatever was traded.
+
+    Args:
+        sides: rows of TRADES, those of all batches added up.
+        authorizations: as `out_of_region`.
+    """
+    given = list(authorizations)
+    named: defaultdict[str, set[str]] = defaultdict(
+        lambda: {""}
+    )  # which stands for all products that are not named
+    for item in given:
+        named[item.party].update(item.products)
+    apart = _regions(given)
+    return sorted(
+        {
+            row.giver
+            for row in sides
+            if any(apart(row.giver, row.receiver, each) for each in named[row.giver] | named[row.receiver])
+        }
+    )
+
+
+def _regions(authorizations: Iterable[Authorization]) -> Callable[[str, str, str], tuple[int, ...]]:
+    """Return what tells which authorizations of two parties have regions for a product that are apart."""
     of_party: defaultdict[str, list[Authorization]] = defaultdict(list)
     for item in authorizations:
         of_party[item.party].append(item)
@@ -232,12 +265,7 @@ def out_of_region(
             return ()
         return tuple(sorted({item.position for item in (*giving, *taking)})) if giving and taking else ()
 
-    found = []
-    for trade in trades:
-        if positions := apart(trade.giver, trade.receiver, batches[trade.batch].product):
-            parties = trade.giver, trade.receiver
-            found.append(_finding(OUT_OF_REGION, parties, trade.batch, trade.units, positions, recorded_at))
-    return sorted(found, key=_order)
+    return apart
 
 
 def _meet(one: str, other: str) -> bool:

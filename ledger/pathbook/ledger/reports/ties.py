@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from pathbook.ledger import events, key_events
 from pathbook.ledger.reports.adding import Adding, Counting, folding
 from pathbook.ledger.reports.marks import counts
-from pathbook.ledger.reports.report import Column, ColumnKind, Report
+from pathbook.ledger.reports.report import Column, ColumnKind, Report, ReportIndex
 from pathbook.ledger.reports.story import ToldEvent
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import is_consumer
@@ -84,7 +84,7 @@ KEYS: Final = Report(
     ),
     sums=("registrations",),
     fold=folding(KeyChanges),
-    indexes=(("position",),),
+    indexes=(ReportIndex(("book", "position")),),
 )
 """The keys and recovery keys of parties, in hexadecimal digits, by the position at which each was registered.
 

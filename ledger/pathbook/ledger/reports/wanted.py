@@ -14,6 +14,9 @@ class Wanted(msgspec.Struct, frozen=True):
 
     A row is of a party, or of a region, if any of its parties is. Days count from 1970-01-01 UTC, both are included,
     and are those on which parties claim that events happened.
+
+    The last two are no filters that a caller names, but narrow what is read: to the rows whose first party is one of
+    some, such as the owners of holdings, and to those whose second party is a given one, and not the first, too.
     """
 
     batch: int = 0
@@ -24,6 +27,8 @@ class Wanted(msgspec.Struct, frozen=True):
     tier: int | None = None
     first_day: int | None = None
     last_day: int | None = None
+    first_parties: tuple[str, ...] = ()
+    second_party: str = ""
 
     @property
     def of_batches(self) -> bool:
@@ -35,7 +40,7 @@ class Wanted(msgspec.Struct, frozen=True):
         return [
             name
             for name in self.__struct_fields__
-            if getattr(self, name) not in ("", None) and self._has(name)
+            if getattr(self, name) not in ("", None, ()) and self._has(name)
         ]
 
     def _has(self, name: str) -> bool:
@@ -51,6 +56,8 @@ NEEDED: Final = {
     "tier": ColumnKind.TIER,
     "first_day": ColumnKind.DAY,
     "last_day": ColumnKind.DAY,
+    "first_parties": ColumnKind.PARTY,
+    "second_party": ColumnKind.PARTY,
 }
 """The kind of column that a filter looks at."""
 
@@ -104,14 +111,24 @@ def chosen(
             continue
         if wanted.last_day is not None and int(key[days[0]]) > wanted.last_day:
             continue
+        if wanted.first_parties and key[parties[0]] not in wanted.first_parties:
+            continue
+        if wanted.second_party and not key[parties[1]] == wanted.second_party != key[parties[0]]:
+            continue
         yield row
 
 
-def added_up(report: Report, rows: Iterable[SumRow], columns: Sequence[str]) -> list[SumRow]:
-    """Return rows with some of the columns of a report, and what all rows that agree in these have together."""
+def added_up(
+    report: Report, rows: Iterable[SumRow], columns: Sequence[str], *, with_count: bool = False
+) -> list[SumRow]:
+    """Return rows with some of the columns of a report, and what all rows that agree in these have together.
+
+    If asked for, the number of these rows comes last.
+    """
     names = [column.name for column in report.key]
-    kept, adding = [names.index(name) for name in columns], Adding(len(report.sums))
+    kept, adding = [names.index(name) for name in columns], Adding(len(report.sums) + with_count)
+    counted = [1] if with_count else []
     for row in rows:
         values = cast("Key", row)
-        adding.add(tuple(values[place] for place in kept), *map(int, values[len(names) :]))
+        adding.add(tuple(values[place] for place in kept), *map(int, values[len(names) :]), *counted)
     return list(adding.rows())

@@ -52,11 +52,11 @@ def refresh_statistics(tables: Sequence[Table], connection: Connection) -> None:
 
 def _counts(table: Table) -> list[tuple[str, list[int]]]:
     """Return for each index its number of rows, then how many rows share its first column, its first two, and so on."""
-    key = (table.name, [*_matching_rows(ROWS, len(table.primary_key.columns))[:-1], 1])
+    key = (table.name, [*_matching_rows(ROWS, table.primary_key.columns.keys())[:-1], 1])
     return [
         key,
         *(
-            (str(index.name), _matching_rows(_index_rows(index), len(index.columns)))
+            (str(index.name), _matching_rows(_index_rows(index), index.columns.keys()))
             for index in table.indexes
         ),
     ]
@@ -66,5 +66,8 @@ def _index_rows(index: Index) -> int:
     return ROWS if index.dialect_options["sqlite"]["where"] is None else PARTIAL_ROWS
 
 
-def _matching_rows(rows: int, columns: int) -> list[int]:
-    return [rows, *(max(1, rows // ROWS_OF_ONE**column) for column in range(columns))]
+def _matching_rows(rows: int, columns: Sequence[str]) -> list[int]:
+    counts = [rows]
+    for column in columns:
+        counts.append(counts[-1] if column == "book" else max(1, counts[-1] // ROWS_OF_ONE))
+    return counts

@@ -63,8 +63,11 @@ def table_of(report: Report) -> Table:
     empty = _is_empty(report)
     Index(f"{name}_to_remove", table.c.book, *(table.c[total] for total in report.sums),
           sqlite_where=empty, postgresql_where=empty)  # fmt: skip
-    for columns in report.indexes:
-        Index(f"{name}_by_{columns[0]}", table.c.book, *(table.c[column] for column in columns))
+    for index in report.indexes:
+        some = None if index.differ is None else _differ(table, *index.differ)
+        named = next(column for column in index.columns if column != table.c.book.name)
+        Index(f"{name}_by_{named}", *(table.c[column] for column in index.columns),
+              sqlite_where=some, postgresql_where=some)  # fmt: skip
     return table
 
 
@@ -73,6 +76,10 @@ def writes_of(report: Report) -> _Writes:
     """Return the statement that adds to the rows of a report, and the one that then removes rows without sums."""
     table = table_of(report)
     return _Writes(add_statement(table), delete_statement(table, [], _is_empty(report)))
+
+
+def _differ(table: Table, one: str, other: str) -> sa.ColumnElement[bool]:
+    return table.c[one] != table.c[other]
 
 
 def _is_empty(report: Report) -> sa.TextClause:

@@ -40,7 +40,7 @@ class HeldRun(NamedTuple):
     state: int
 
 
-class _OneOfTexts(ColumnElement[bool]):
+class OneOfTexts(ColumnElement[bool]):
     """The condition that a column has one of the texts in the parameter ``keys``, a JSON list."""
 
     inherit_cache = False
@@ -51,21 +51,21 @@ class _OneOfTexts(ColumnElement[bool]):
         self.column = column
 
 
-class _OneOfNumbers(_OneOfTexts):
+class _OneOfNumbers(OneOfTexts):
     """The condition that a column has one of the numbers in the parameter ``keys``, a JSON list."""
 
     inherit_cache = False
 
 
-@compiles(_OneOfTexts, "sqlite")
-def _in_keys(condition: _OneOfTexts, compiler: SQLCompiler, **_: object) -> str:
+@compiles(OneOfTexts, "sqlite")
+def _in_keys(condition: OneOfTexts, compiler: SQLCompiler, **_: object) -> str:
     keys = f"(SELECT value FROM json_each({compiler.process(_KEYS)}))"  # noqa: S608 - no text of a caller is in it
     return f"{compiler.process(condition.column)} IN {keys}"
 
 
-@compiles(_OneOfTexts, "postgresql")
+@compiles(OneOfTexts, "postgresql")
 @compiles(_OneOfNumbers, "postgresql")
-def _any_of_keys(condition: _OneOfTexts, compiler: SQLCompiler, **_: object) -> str:
+def _any_of_keys(condition: OneOfTexts, compiler: SQLCompiler, **_: object) -> str:
     # an array is always searched by the index, whatever PostgreSQL knows of the table
     number = isinstance(condition, _OneOfNumbers)
     key = "CAST(key AS bigint)" if number else 'key COLLATE "C"'
@@ -202,7 +202,7 @@ PRESENT_RUNS: Final = _runs_in_force(_PRESENT_RUN)
 
 AUTHORIZATIONS_OF_PARTIES: Final = (
     sa.select(*list(AUTHORIZATION.c)[1:])
-    .where(AUTHORIZATION.c.book == _BOOK, _OneOfTexts(AUTHORIZATION.c.party))
+    .where(AUTHORIZATION.c.book == _BOOK, OneOfTexts(AUTHORIZATION.c.party))
     .order_by(AUTHORIZATION.c.party, AUTHORIZATION.c.position)
     .limit(_LIMIT)
 )
@@ -212,7 +212,7 @@ AUTHORIZATIONS_BY_UPLINES: Final = (
         AUTHORIZATION.c.book == _BOOK,
         AUTHORIZATION.c.party == bindparam("party"),
         AUTHORIZATION.c.position > bindparam("after"),
-        _OneOfTexts(AUTHORIZATION.c.upline),
+        OneOfTexts(AUTHORIZATION.c.upline),
     )
     .order_by(AUTHORIZATION.c.position)
     .limit(_LIMIT)
