@@ -46,8 +46,10 @@ def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
     if len(units.quantities) > MAX_QUANTITIES:
         return refuse(Reason.TOO_MANY_RANGES, count=len(units.quantities), limit=MAX_QUANTITIES)
     named = _named(state, units)
-    if isinstance(named, Refusal) or not units.quantities:
-        return named if isinstance(named, Refusal) else _refuse_pieces(named)
+    if type(named) is Refusal:
+        return named
+    if not units.quantities:
+        return _refuse_pieces(named)
     taken = Shelves(state, pick, named).take(units.quantities)
     if isinstance(taken, Refusal):
         return taken
@@ -75,6 +77,8 @@ def _named(state: State, units: Selection) -> Ranges | Refusal:
         if isinstance(contents, Refusal):
             return contents
         chosen += contents
+    if len(chosen) == 1:  # nearly always
+        return (chosen[0],)
     result = joined(chosen)
     if isinstance(result, Unit):
         return refuse(Reason.RANGES_OVERLAP, number=result.number, batch=result.batch)
@@ -248,9 +252,9 @@ def _batches_of(state: State, ranges: Ranges) -> list[Batch]:
     """Return the batches of ranges, each once, in their order."""
     state.budget.spend(len(ranges), RANGES)
     if len(ranges) == 1:  # nearly always
-        found = [state.batches[ranges[0].batch]]
-    else:
-        found = [state.batches[number] for number in dict.fromkeys([part.batch for part in ranges])]
+        batch = state.batches[ranges[0].batch]
+        return [] if batch is None else [batch]
+    found = [state.batches[number] for number in dict.fromkeys([part.batch for part in ranges])]
     return [batch for batch in found if batch is not None]
 
 
@@ -266,9 +270,31 @@ def refuse_before_made(state: State, ranges: Ranges, occurred_at: int) -> Refusa
 
 def refuse_move(state: State, ranges: Ranges, owner: str, occurred_at: int) -> Refusal | None:
     """Refuse to move the title of units. The checks are the owner, the state, whole cases, recalls, and the time."""
+    if _are_plainly_free(state, ranges, owner):
+        return refuse_before_made(state, ranges, occurred_at)
     return (
         refuse_unless(state, ranges, refuse_others(owner))
         or refuse_broken_cases(state, ranges)
         or refuse_recalled(state, ranges, occurred_at)
         or refuse_before_made(state, ranges, occurred_at)
     )
+
+
+def _are_plainly_free(state: State, ranges: Ranges, owner: str) -> bool:
+    """Tell whether units lie in one run that the owner is free to move, of a batch without cases and recalls.
+
+    Nearly all do. Then nothing but their time may be refused. To see this at once takes a third of the time of all
+    checks, whose steps it counts.
+    """
+    if len(ranges) != 1:
+        return False
+    part = ranges[0]
+    batch = state.batches[part.batch]
+    if batch is None or batch.packed or batch.recalls:
+        return False
+    found = state.partitions[part.batch].overlapping(part.first, part.last)
+    if len(found) != 1 or found[0].owner != owner or found[0].state is not _IN_STOCK:
+        return False
+    state.budget.spend(1, RUNS)
+    state.budget.spend(2, RANGES)
+    return True
