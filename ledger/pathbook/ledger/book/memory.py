@@ -202,9 +202,11 @@ class Memory:
         self._since_savepoint.append(changes)
         self._tail.append(recorded)
         self._by_request[recorded.request] = recorded
-        for number in dict.fromkeys([change.batch for change in changes]):
-            self._used[number] = None
-            self._used.move_to_end(number)
+        latest = next(reversed(self._used), None)
+        for change in changes:
+            if change.batch != latest:  # most events are of the batch of the event before
+                self._used[change.batch] = None
+                self._used.move_to_end(latest := change.batch)
         if self._all_loaded and not isinstance(recorded.event, _NEED_NO_MORE):
             self._all_loaded = False
 

@@ -201,8 +201,10 @@ def _register(state: State, recorded: RecordedEvent) -> None:
         ):  # a pattern for the terms takes five times as long
             terms = event.terms
             state.transfers[position] = Transfer(_ACCEPTED, terms, recorded.leaf)
-            _name_transfer(state, terms, position)
-            _gain(state, terms.receiver, terms.ranges)
+            if terms.reference:
+                _name_transfer(state, terms, position)
+            if state.holdings:
+                _gain(state, terms.receiver, terms.ranges)
         case events.UnitsReturned(lines=lines):
             for line in lines:
                 _gain(state, line.terms.giver, line.terms.ranges)
