@@ -17,12 +17,11 @@ UNDOING: Final[frozenset[type[Event]]] = frozenset({events.TransferReversed, eve
 
 def steps_to_apply(partitions: dict[int, Partition], event: Event) -> int:
     """Return the steps that applying an event will take: for the runs that it changes."""
-    counts = [
-        partitions[part.batch].count(part.first, part.last)
-        for part in changed_ranges(event)
-        if part.batch in partitions
-    ]
-    return APPLIED_RUN_STEPS * sum(counts)
+    count = 0
+    for part in changed_ranges(event):
+        if (loaded := partitions.get(part.batch)) is not None:
+            count += loaded.count(part.first, part.last)
+    return APPLIED_RUN_STEPS * count
 
 
 def hops_to_load(partitions: dict[int, Partition], event: Event) -> list[tuple[int, Hop]]:

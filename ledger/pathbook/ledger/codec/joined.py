@@ -9,14 +9,14 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from pathbook.ledger.codec.fields import write_price, write_ranges, write_time
+from pathbook.ledger.codec.fields import write_price, write_time
 from pathbook.ledger.codec.table import AUTHORITY, EVENTS, FIELD_OF, OTHERS
 from pathbook.ledger.events import Event, TransferRecorded, UnitsSold
 from pathbook.ledger.key_events import Signed
 from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
 from pathbook.ledger.terms import Authority, Terms
-from pathbook.ledger.values import Delivery, Price
-from pathbook.v1 import events_pb2
+from pathbook.ledger.values import Delivery, Price, UnitRange
+from pathbook.v1 import events_pb2, values_pb2
 
 CACHED_PARTS_MAX: Final = 4_096
 """Of how many pairs of parties, and of how many prices with their authorities, the bytes are cached."""
@@ -27,8 +27,14 @@ CACHED_TIMES_MAX: Final = 64
 _MORE: Final = 0x80
 """The bit in a byte of a number that says that another byte follows."""
 
+_TOO_LARGE: Final = 2**63
+"""The first number that a field of 64 bits cannot hold."""
+
+_VARINT: Final = 0
+"""The wire type of numbers: https://protobuf.dev/programming-guides/encoding."""
+
 _DELIMITED: Final = 2
-"""The wire type of messages and bytes: https://protobuf.dev/programming-guides/encoding."""
+"""The wire type of messages and bytes."""
 
 
 def head_bytes(
@@ -58,11 +64,9 @@ def kind_bytes(event: Event) -> bytes:
 
 
 def _terms(terms: Terms) -> bytes:
-    units = events_pb2.Terms()
-    write_ranges(units.ranges, terms.ranges)
     joined = (
         _sides(terms.giver, terms.receiver)
-        + units.SerializeToString()
+        + b"".join([_delimited(_RANGE_TAG, _range(part)) for part in terms.ranges])
         + _agreed(terms.unit_price, terms.delivery, terms.authorities)
     )
     if terms.reference or terms.chosen_by_book or terms.extra_allowed:
@@ -70,6 +74,16 @@ def _terms(terms: Terms) -> bytes:
         OTHERS.write(others, terms)
         joined += others.SerializeToString()
     return joined
+
+
+def _range(part: UnitRange) -> bytes:
+    """Return the bytes of a range: nothing repeats, and to fill a message and serialize it takes twice as long."""
+    assert 0 <= part.first <= part.last < _TOO_LARGE, part
+    assert 0 < part.batch < _TOO_LARGE, part
+    data = _BATCH_TAG + _number(part.batch)
+    if part.first:  # a 0 is not written
+        data += _FIRST_TAG + _number(part.first)
+    return data + _LAST_TAG + _number(part.last) if part.last else data
 
 
 @lru_cache(CACHED_PARTS_MAX)
@@ -113,19 +127,23 @@ def _delimited(tag: bytes, data: bytes) -> bytes:
 def _number(number: int) -> bytes:
     """Return a number as protobuf writes it: seven bits in each byte, the lowest first."""
     if number < _MORE:
-        return _ONE_BYTE[number]
-    return _ONE_BYTE[number % _MORE + _MORE] + _number(number // _MORE)
+        return _BYTES[number]
+    return _BYTES[number % _MORE + _MORE] + _number(number // _MORE)
 
 
-def _tag(message: type[Message], field: str) -> bytes:
-    """Return what stands before the length of a field that is a message or bytes."""
-    return _number(message.DESCRIPTOR.fields_by_name[field].number << 3 | _DELIMITED)
+def _tag(message: type[Message], field: str, wire_type: int = _DELIMITED) -> bytes:
+    """Return what stands before a field."""
+    return _number(message.DESCRIPTOR.fields_by_name[field].number << 3 | wire_type)
 
 
-_ONE_BYTE: Final = tuple([bytes((byte,)) for byte in range(256)])
+_BYTES: Final = tuple([bytes((byte,)) for byte in range(2 * _MORE)])
 _REQUEST: Final = _tag(events_pb2.Event, "request") + _number(REQUEST_BYTES)
 _DIGEST: Final = _tag(events_pb2.Event, "request_digest") + _number(DIGEST_BYTES)
 _TERMS_TAG: Final = _tag(events_pb2.TransferRecorded, "terms")
 _KIND_TAGS: Final[dict[type[Event], bytes]] = {
     kind: _tag(events_pb2.Event, FIELD_OF[kind]) for kind in (TransferRecorded, UnitsSold)
 }
+_RANGE_TAG: Final = _tag(events_pb2.Terms, "ranges")
+_BATCH_TAG: Final = _tag(values_pb2.UnitRange, "batch", _VARINT)
+_FIRST_TAG: Final = _tag(values_pb2.UnitRange, "first", _VARINT)
+_LAST_TAG: Final = _tag(values_pb2.UnitRange, "last", _VARINT)

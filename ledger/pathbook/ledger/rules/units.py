@@ -41,6 +41,9 @@ def _refuse_number(units: Selection) -> Refusal | None:
 
 def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
     """Return the units that a request names, sorted, each of them once."""
+    if len(units.ranges) == 1 and not units.cases and not units.quantities:  # nearly always
+        state.budget.spend(2, RANGES)
+        return refuse_out_of_bounds(state, units.ranges[0]) or units.ranges
     if (refusal := _refuse_number(units)) is not None:
         return refusal
     if len(units.quantities) > MAX_QUANTITIES:
@@ -77,8 +80,6 @@ def _named(state: State, units: Selection) -> Ranges | Refusal:
         if isinstance(contents, Refusal):
             return contents
         chosen += contents
-    if len(chosen) == 1:  # nearly always
-        return (chosen[0],)
     result = joined(chosen)
     if isinstance(result, Unit):
         return refuse(Reason.RANGES_OVERLAP, number=result.number, batch=result.batch)
@@ -261,17 +262,23 @@ def _batches_of(state: State, ranges: Ranges) -> list[Batch]:
 def refuse_before_made(state: State, ranges: Ranges, occurred_at: int) -> Refusal | None:
     """Refuse a time before a batch was made."""
     for batch in _batches_of(state, ranges):
-        made = batch.commissioned
-        if not made_before(made.made_on, occurred_at):
-            at = utc(occurred_at)
-            return refuse(Reason.OCCURRED_BEFORE_MADE, occurred_at=at, batch=made.batch, made_on=made.made_on)
+        if (refusal := _refuse_unmade(batch, occurred_at)) is not None:
+            return refusal
     return None
+
+
+def _refuse_unmade(batch: Batch, occurred_at: int) -> Refusal | None:
+    made = batch.commissioned
+    if made_before(made.made_on, occurred_at):
+        return None
+    at = utc(occurred_at)
+    return refuse(Reason.OCCURRED_BEFORE_MADE, occurred_at=at, batch=made.batch, made_on=made.made_on)
 
 
 def refuse_move(state: State, ranges: Ranges, owner: str, occurred_at: int) -> Refusal | None:
     """Refuse to move the title of units. The checks are the owner, the state, whole cases, recalls, and the time."""
-    if _are_plainly_free(state, ranges, owner):
-        return refuse_before_made(state, ranges, occurred_at)
+    if (batch := _batch_of_free_run(state, ranges, owner)) is not None:
+        return _refuse_unmade(batch, occurred_at)
     return (
         refuse_unless(state, ranges, refuse_others(owner))
         or refuse_broken_cases(state, ranges)
@@ -280,21 +287,21 @@ def refuse_move(state: State, ranges: Ranges, owner: str, occurred_at: int) -> R
     )
 
 
-def _are_plainly_free(state: State, ranges: Ranges, owner: str) -> bool:
-    """Tell whether units lie in one run that the owner is free to move, of a batch without cases and recalls.
+def _batch_of_free_run(state: State, ranges: Ranges, owner: str) -> Batch | None:
+    """Return the batch of units that lie in one run that the owner is free to move, if it has no cases and no recalls.
 
-    Nearly all do. Then nothing but their time may be refused. To see this at once takes a third of the time of all
-    checks, whose steps it counts.
+    Nearly all units do. Then nothing but their time may be refused. To see this at once takes a third of the time of
+    all checks, whose steps it counts.
     """
     if len(ranges) != 1:
-        return False
+        return None
     part = ranges[0]
     batch = state.batches[part.batch]
     if batch is None or batch.packed or batch.recalls:
-        return False
+        return None
     found = state.partitions[part.batch].overlapping(part.first, part.last)
     if len(found) != 1 or found[0].owner != owner or found[0].state is not _IN_STOCK:
-        return False
+        return None
     state.budget.spend(1, RUNS)
-    state.budget.spend(2, RANGES)
-    return True
+    state.budget.spend(3, RANGES)
+    return batch
