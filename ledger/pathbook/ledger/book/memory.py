@@ -81,8 +81,7 @@ Decided = TypeVar("Decided")
 _NEED_NO_MORE = (TransferRecorded, UnitsSold, UnitsReturned, StatementsFiled)
 """The kinds of events after which transfers and sales need no more state than before."""
 
-_MOVING = (RecordTransfer, SellUnits)
-"""The kinds of commands that never need more state because of an event that moves units."""
+_MOVING = (RecordTransfer, SellUnits)  # they never need more state because of an event that moves units
 
 
 class StaleMemoryError(Exception):
@@ -202,11 +201,9 @@ class Memory:
         self._since_savepoint.append(changes)
         self._tail.append(recorded)
         self._by_request[recorded.request] = recorded
-        latest = next(reversed(self._used), None)
-        for change in changes:
-            if change.batch != latest:  # most events are of the batch of the event before
-                self._used[change.batch] = None
-                self._used.move_to_end(latest := change.batch)
+        for number in dict.fromkeys([change.batch for change in changes]):
+            self._used[number] = None
+            self._used.move_to_end(number)
         if self._all_loaded and not isinstance(recorded.event, _NEED_NO_MORE):
             self._all_loaded = False
 

@@ -1,6 +1,6 @@
 """What a group is about to append, whether it fits, and whether a repeated request has the note that was recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, get_args
 
 from pathbook.ledger.codec import encode, leaf_hash
@@ -34,11 +34,25 @@ class Pending:
         """Return the note of an event that was recorded before, or None if it was erased."""
         return self.notes.get(position) or self._known_notes.get(position)
 
+    def add(self, command: Command, recorded: RecordedEvent, topic: str, data: bytes) -> None:
+        """Add the event that a command caused, with the note of the command."""
+        self.entries.append((topic, data))
+        self.leaves.append(recorded.leaf)
+        if type(command) in NOTED and isinstance(command, NotedCommand) and recorded.note_commitment:
+            self.notes[recorded.position] = Note(command.note, command.note_salt, command.actor)
+
     def drop(self, start: int, head: int) -> None:
         """Drop the entries from number ``start`` on. Their positions are those after ``head``."""
         del self.entries[start:], self.leaves[start:]
         for position in [position for position in self.notes if position > head]:
             del self.notes[position]
+
+
+def noted_requests(commands: Iterable[AnyCommand]) -> list[bytes]:
+    """Return the requests of those commands that may have a note."""
+    return [
+        request_of(item.actor, item.request_id) for item in map(unsigned, commands) if type(item) in NOTED
+    ]
 
 
 def entry_of(

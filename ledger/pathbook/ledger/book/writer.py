@@ -24,9 +24,9 @@ from pathbook.ledger.book.errors import OF_BOOK, BookStoppingError
 from pathbook.ledger.book.group import COMMAND_STEPS, GROUP_STEPS_MAX, GroupSteps, Waiting, gather
 from pathbook.ledger.book.memory import Memory, StaleMemoryError
 from pathbook.ledger.book.pending import (
-    NOTED,
     Pending,
     entry_of,
+    noted_requests,
     refuse_repeated,
     refuse_too_large,
     statement_of,
@@ -40,10 +40,9 @@ from pathbook.ledger.book.submissions import (
     first_refused,
 )
 from pathbook.ledger.codec import NewerEventError
-from pathbook.ledger.commands import AnyCommand, LapseTransfer, NotedCommand, SignedCommand
+from pathbook.ledger.commands import AnyCommand, LapseTransfer, SignedCommand
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.key_events import Signed
-from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import request_of, unsigned
 from pathbook.ledger.rules.budget import Budget
@@ -353,9 +352,7 @@ class Book:
         self, commands: list[AnyCommand], earlier: dict[bytes, RecordedEvent]
     ) -> set[int]:
         """Return the positions of events that answered these requests before, and that have a note to compare."""
-        noted = [
-            request_of(item.actor, item.request_id) for item in map(unsigned, commands) if type(item) in NOTED
-        ]
+        noted = noted_requests(commands)
         answers = [self._memory.answer(request) or earlier.get(request) for request in noted]
         return {before.position for before in answers if before is not None and before.note_commitment}
 
@@ -380,10 +377,7 @@ class Book:
         if (refusal := refuse_too_large(event, len(data))) is not None:
             return refusal
         memory.remember(recorded)
-        pending.entries.append((topic, data))
-        pending.leaves.append(recorded.leaf)
-        if type(command) in NOTED and isinstance(command, NotedCommand) and recorded.note_commitment:
-            pending.notes[position] = Note(command.note, command.note_salt, command.actor)
+        pending.add(command, recorded, topic, data)
         return Answer(recorded, duplicate=False)
 
     def _lapse(self, now: int, pending: Pending, steps: GroupSteps) -> None:
