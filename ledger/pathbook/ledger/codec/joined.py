@@ -95,7 +95,7 @@ def _sides(giver: str, receiver: str) -> bytes:
 def _agreed(price: Price, delivery: Delivery, authorities: tuple[Authority, ...]) -> bytes:
     message = events_pb2.Terms()
     write_price(message.unit_price, price)
-    message.delivery = delivery
+    message.delivery = values_pb2.Delivery.ValueType(delivery)
     for authority in authorities:
         AUTHORITY.write(message.authorities.add(), authority)
     return message.SerializeToString()
