@@ -116,7 +116,7 @@ class Bulk:
                     raise item
                 outcomes = await item
                 for outcome in outcomes:
-                    if isinstance(outcome, Refusal):
+                    if type(outcome) is Refusal:
                         self._gateway.metrics.refused(outcome.reason.name)
                 yield outcomes
         finally:

@@ -252,10 +252,7 @@ class Book:
     def _commit(self, group: list[Submission]) -> list[list[Outcome]]:
         """Decide a group and append its events. Repeat after each conflict with a writer that takes no turn."""
         commands = [
-            item
-            for submission in group
-            for item in submission.next_commands()
-            if not isinstance(item, Refusal)
+            item for submission in group for item in submission.next_commands() if type(item) is not Refusal
         ]
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
