@@ -261,10 +261,10 @@ def authorities_at(
     if len(ranges) == 1 or all(part.batch == first for part in ranges):
         if state.authority_moment != moment:
             state.forget_authority(moment)
-        found = state.authorities.get((giver, receiver, first))
+        found = state.authority_of_sides.get((giver, receiver, first))
         if found is None:
             authority = _authority(state, giver, receiver, first, moment)
-            found = state.authorities[giver, receiver, first] = (authority,)
+            found = state.authority_of_sides[giver, receiver, first] = (authority,)
         return found
     state.budget.spend(len(ranges), RANGES)
     groups: dict[Authority, list[int]] = {}

@@ -102,14 +102,14 @@ class State:
         self.authority: dict[tuple[str, str, str], tuple[AuthorizationStatus | None, int | None]] = {}
         """What was found of parties, products and brands at that moment. An authorization and a revocation clear
         it. Nothing else changes it: a party neither becomes a brand nor ceases to be one."""
-        self.authorities: dict[tuple[str, str, int], tuple[Authority]] = {}
+        self.authority_of_sides: dict[tuple[str, str, int], tuple[Authority]] = {}
         """The same of givers, receivers and batches."""
 
     def forget_authority(self, moment: int = 0) -> None:
         """Forget what was found of authority. What is found next is of a moment."""
         self.authority_moment = moment
         self.authority.clear()
-        self.authorities.clear()
+        self.authority_of_sides.clear()
 
     def forget_absent(self) -> None:
         """Forget the things that are known not to exist. Callers may name any number of them."""
