@@ -79,9 +79,8 @@ def _terms(terms: Terms) -> bytes:
 def _range(part: UnitRange) -> bytes:
     """Return the bytes of a range: nothing repeats, and to fill a message and serialize it takes twice as long."""
     batch, first, last = part.batch, part.first, part.last
-    if not (
-        0 < batch < _TOO_LARGE and 0 <= first <= last < _TOO_LARGE
-    ):  # only tests and attackers write these
+    if not (0 < batch < _TOO_LARGE and 0 <= first <= last < _TOO_LARGE):
+        # no book writes such a range, but tests of readers do
         return values_pb2.UnitRange(batch=batch, first=first, last=last).SerializeToString()
     data = _BATCH_TAG + _number(batch)
     if first:  # a 0 is not written
