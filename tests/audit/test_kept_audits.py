@@ -73,6 +73,7 @@ def test_an_audit_goes_on_from_any_event(name: str) -> None:
 
 OF_DECIDING: Final = {
     "book", "keys", "taken_keys", "holdings", "deadlines", "budget", "authority_moment", "authority",
+    "authority_of_sides",
 }  # fmt: skip
 """What a state has to decide commands. An auditor decides none, or the state makes it again."""
 

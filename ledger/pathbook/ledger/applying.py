@@ -11,15 +11,17 @@ from pathbook.ledger.runs import Partition
 APPLIED_RUN_STEPS: Final = 5
 """How many steps it counts to change a run: a hash, and a new run. To look at a run is one step."""
 
+UNDOING: Final[frozenset[type[Event]]] = frozenset({events.TransferReversed, events.UnitsReturned})
+"""The kinds of events that undo hops."""
+
 
 def steps_to_apply(partitions: dict[int, Partition], event: Event) -> int:
     """Return the steps that applying an event will take: for the runs that it changes."""
-    counts = [
-        partitions[part.batch].count(part.first, part.last)
-        for part in changed_ranges(event)
-        if part.batch in partitions
-    ]
-    return APPLIED_RUN_STEPS * sum(counts)
+    count = 0
+    for part in changed_ranges(event):
+        if (loaded := partitions.get(part.batch)) is not None:
+            count += loaded.count(part.first, part.last)
+    return APPLIED_RUN_STEPS * count
 
 
 def hops_to_load(partitions: dict[int, Partition], event: Event) -> list[tuple[int, Hop]]:
@@ -27,8 +29,8 @@ def hops_to_load(partitions: dict[int, Partition], event: Event) -> list[tuple[i
 
     The caller loads the hops before them. Then the event can be applied.
     """
-    if not isinstance(event, events.TransferReversed | events.UnitsReturned):
-        return []  # nothing else undoes a hop
+    if type(event) not in UNDOING:
+        return []
     return [
         (part.batch, hop)
         for part in changed_ranges(event)

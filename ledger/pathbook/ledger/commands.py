@@ -1,7 +1,7 @@
 """Commands: what a caller may ask of a book. Each has one struct, which is parsed but not yet decided."""
 
 import datetime
-from typing import ClassVar
+from typing import ClassVar, final
 
 import msgspec
 
@@ -374,6 +374,7 @@ Command = (
 )
 
 
+@final
 class SignedCommand(msgspec.Struct, frozen=True, gc=False):
     """A command with the statement that asks it. Its signature was checked, and the statement says what is asked.
 

@@ -2,7 +2,7 @@
 
 import enum
 from base64 import standard_b64encode
-from typing import Final
+from typing import Final, final
 
 import msgspec
 
@@ -362,6 +362,7 @@ SENTENCES: Final[dict[Reason, tuple[Kind, str]]] = {
 """For each reason its kind and its sentence. The sentence names the thing, the rule, and what to do."""
 
 
+@final
 class Refusal(msgspec.Struct, frozen=True):
     """A refusal: its reason, and the facts that its sentence names. It is a return value, not an exception."""
 

@@ -27,7 +27,8 @@ def request_of(actor: str, request_id: str) -> bytes:
 
 def unsigned(command: AnyCommand) -> Command:
     """Return a command without its statement. A request is the same request with and without one."""
-    return command.command if isinstance(command, SignedCommand) else command
+    # isinstance takes seven times as long to say no of a struct, and commands and refusals are asked often
+    return command.command if type(command) is SignedCommand else command
 
 
 def digest(command: Command) -> bytes:

@@ -353,7 +353,7 @@ def apply(partitions: dict[int, Partition], recorded: RecordedEvent) -> list[Cha
     Batches that are not loaded are skipped. The caller first loads those that it needs.
     """
     position, leaf, event = recorded.position, recorded.leaf, recorded.event
-    if isinstance(event, events.BatchCommissioned):
+    if type(event) is events.BatchCommissioned:
         partition = partitions[event.batch] = commissioned(event, position, leaf)
         return [Change(event.batch, None, partition.runs[0], ())]
     changes: list[Change] = []

@@ -244,6 +244,7 @@ class Delivery(enum.IntEnum):
 
     WITH_TITLE = 1
     LATER = 2
+    __hash__ = int.__hash__
 
 
 class AuthorizationStatus(enum.IntEnum):
@@ -256,6 +257,7 @@ class AuthorizationStatus(enum.IntEnum):
     REVOKED = 5
     OTHER_PRODUCTS = 6
     UPLINE_NOT_AUTHORIZED = 7
+    __hash__ = int.__hash__
 
 
 class Attestation(enum.IntEnum):

@@ -62,6 +62,8 @@ def _command(request: _Request, units: Selection) -> Command:
 
 def _request(entry: RecordTransfersEntry) -> _Request:
     """Return the write that an entry holds. Raises RefusedCallError if it holds none."""
+    if entry.HasField("transfer"):  # nearly always, and it takes half the time
+        return entry.transfer
     kind = entry.WhichOneof("entry")
     if kind is None:
         raise RefusedCallError(refuse(Reason.VALUE_MISSING, field="entry"))
@@ -114,7 +116,7 @@ class Bulk:
                     raise item
                 outcomes = await item
                 for outcome in outcomes:
-                    if isinstance(outcome, Refusal):
+                    if type(outcome) is Refusal:
                         self._gateway.metrics.refused(outcome.reason.name)
                 yield outcomes
         finally:
@@ -146,12 +148,17 @@ class Bulk:
             try:
                 request = _request(entry)
                 units = fields.selected_of_many(request)
-                named += fields.named_in(units)
+                alone = fields.ranges_alone(units)
+                named += fields.named_in(units) if alone is None else len(alone)
                 if named > MAX_RANGES:
                     continue  # the whole batch is refused below, once its ranges are counted
-                # without codes, nothing is awaited: an await takes as long as all the rest here
-                coded = await self._gateway.ranges(book, units.codes) if units.codes else ()
-                submitted.append(_command(request, fields.selection(units, coded)))
+                if alone is None:
+                    # without codes, nothing is awaited: an await takes as long as all the rest here
+                    coded = await self._gateway.ranges(book, units.codes) if units.codes else ()
+                    selection = fields.selection(units, coded)
+                else:
+                    selection = Selection(fields.ranges(alone))
+                submitted.append(_command(request, selection))
             except RefusedRequestError as refused:
                 submitted.append(refused.refusal)
         fields.bounded(named)

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from pathbook.ledger.book import Answer, Outcome, Preview, Submitted
-from pathbook.ledger.codec.requests import selection
+from pathbook.ledger.codec.requests import ranges, ranges_alone, selection
 from pathbook.ledger.codes import PrintedCode
 from pathbook.ledger.commands import AnyCommand
 from pathbook.ledger.events import RecordedEvent
@@ -297,6 +297,8 @@ class Gateway:
 
     async def selection(self, book: str, message: values_pb2.Selection) -> Selection:
         """Return the selection in a message, with ranges in place of its codes. Raises CallFailedError."""
+        if (alone := ranges_alone(message)) is not None:
+            return Selection(ranges(alone))
         coded = await self.ranges(book, message.codes) if message.codes else ()
         return selection(message, coded)
 

@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from pathbook.ledger.applying import hops_to_load
+from pathbook.ledger.applying import UNDOING, hops_to_load
 from pathbook.ledger.commands import AnyCommand, AuthorizeParty, RecordTransfer, SellUnits, SignedCommand
 from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
 from pathbook.ledger.hops import Hop
@@ -80,6 +80,8 @@ Decided = TypeVar("Decided")
 
 _NEED_NO_MORE = (TransferRecorded, UnitsSold, UnitsReturned, StatementsFiled)
 """The kinds of events after which transfers and sales need no more state than before."""
+
+_MOVING = (RecordTransfer, SellUnits)  # they never need more state because of an event that moves units
 
 
 class StaleMemoryError(Exception):
@@ -193,12 +195,13 @@ class Memory:
 
     def remember(self, recorded: RecordedEvent) -> None:
         """Apply the next event."""
-        self._load_undone(self.state, recorded.event)
+        if type(recorded.event) in UNDOING:
+            self._load_undone(self.state, recorded.event)
         changes = evolve(self.state, recorded)
         self._since_savepoint.append(changes)
         self._tail.append(recorded)
         self._by_request[recorded.request] = recorded
-        for number in {change.batch for change in changes}:
+        for number in dict.fromkeys([change.batch for change in changes]):
             self._used[number] = None
             self._used.move_to_end(number)
         if self._all_loaded and not isinstance(recorded.event, _NEED_NO_MORE):
@@ -222,8 +225,8 @@ class Memory:
 
     def _load_all(self, command: AnyCommand, loading: Budget) -> Refusal | None:
         """Load everything that a command needs, or return why that would be too much."""
-        if self._all_loaded and isinstance(unsigned(command), RecordTransfer | SellUnits):
-            return None  # an event that moves units never makes these commands need more state
+        if self._all_loaded and isinstance(unsigned(command), _MOVING):
+            return None
         while True:
             required = required_state(self.state, [command])
             if required.refusals:
@@ -240,6 +243,8 @@ class Memory:
 
         What was loaded stays in memory, so a request that was refused because of it may be accepted the next time.
         """
+        if self._all_loaded and isinstance(command, _MOVING) and not command.units.quantities:
+            return decide(self.state, command, now, budget)  # nearly always
         return self._decided(command, budget, lambda: decide(self.state, command, now, budget))
 
     def preview(self, owner: str, units: Selection, now: int) -> Ranges | Refusal:
@@ -292,7 +297,7 @@ class Memory:
 
     def evict(self) -> None:
         """Drop the part of the tail that the views hold, and state that was not used for long."""
-        if len(self._tail) > TAIL_KEPT_EVENTS:
+        if len(self._tail) > TAIL_KEPT_EVENTS and self._views_position < self._tail[0].position:
             self._views_position = self._follower.position(self._book)
         while self._tail and self._tail[0].position <= self._views_position:
             self._by_request.pop(self._tail.popleft().request, None)
@@ -318,6 +323,7 @@ class Memory:
         known, positions = self._loader.requests(self._book, unseen)
         if known < self._tail_start():
             raise StaleMemoryError  # the views are being rebuilt, and lack events that were evicted
+        self._views_position = known
         found: dict[bytes, RecordedEvent] = {}
         for entry in self._loader.entries(self._book, positions):
             recorded = read_event(self._book, entry)

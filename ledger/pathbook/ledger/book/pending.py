@@ -1,7 +1,7 @@
 """What a group is about to append, whether it fits, and whether a repeated request has the note that was recorded."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Final, get_args
 
 from pathbook.ledger.codec import encode, leaf_hash
 from pathbook.ledger.command_fields import named
@@ -17,6 +17,9 @@ REPEATED = TransferBeginning | DeclarableEvent
 """The kinds of events that a later event may repeat: the answer to an offer, a reversal, or the declaration of an
 error."""
 
+NOTED: Final[frozenset[type[AnyCommand]]] = frozenset(get_args(NotedCommand))
+"""The kinds of commands that may have a note. To ask for one of many takes long with isinstance."""
+
 
 class Pending:
     """What a group is about to append: entries, leaf hashes, notes by position, and the notes known before."""
@@ -31,6 +34,13 @@ class Pending:
         """Return the note of an event that was recorded before, or None if it was erased."""
         return self.notes.get(position) or self._known_notes.get(position)
 
+    def add(self, command: Command, recorded: RecordedEvent, topic: str, data: bytes) -> None:
+        """Add the event that a command caused, with the note of the command."""
+        self.entries.append((topic, data))
+        self.leaves.append(recorded.leaf)
+        if type(command) in NOTED and isinstance(command, NotedCommand) and recorded.note_commitment:
+            self.notes[recorded.position] = Note(command.note, command.note_salt, command.actor)
+
     def drop(self, start: int, head: int) -> None:
         """Drop the entries from number ``start`` on. Their positions are those after ``head``."""
         del self.entries[start:], self.leaves[start:]
@@ -38,18 +48,17 @@ class Pending:
             del self.notes[position]
 
 
-class NewEntry(NamedTuple):
-    """An event that is about to be appended, and how it is stored."""
-
-    recorded: RecordedEvent
-    topic: str
-    data: bytes
+def noted_requests(commands: Iterable[AnyCommand]) -> list[bytes]:
+    """Return the requests of those commands that may have a note."""
+    return [
+        request_of(item.actor, item.request_id) for item in map(unsigned, commands) if type(item) in NOTED
+    ]
 
 
 def entry_of(
     command: Command, event: Event, *, position: int, recorded_at: int, request: bytes, signed: Signed | None
-) -> NewEntry:
-    """Return the entry of the event that a command causes, and that rests on a statement or on none."""
+) -> tuple[RecordedEvent, str, bytes]:
+    """Return the event that a command causes, and that rests on a statement or on none, with its topic and bytes."""
     occurred_at, request_digest = command.occurred_at or recorded_at, digest(command)
     topic, data = encode(
         event,
@@ -59,17 +68,10 @@ def entry_of(
         request_digest=request_digest,
         signed=signed,
     )
-    recorded = RecordedEvent(
-        position=position,
-        recorded_at=recorded_at,
-        occurred_at=occurred_at,
-        request=request,
-        request_digest=request_digest,
-        event=event,
-        leaf=leaf_hash(data),
-        signed=signed,
-    )
-    return NewEntry(recorded, topic, data)
+    leaf = leaf_hash(data)
+    # by position, because with keywords it takes twice as long
+    recorded = RecordedEvent(position, recorded_at, occurred_at, request, request_digest, event, leaf, signed)
+    return recorded, topic, data
 
 
 def statement_of(item: SignedCommand, answer: Callable[[bytes], RecordedEvent | None]) -> Signed | Refusal:
@@ -90,6 +92,8 @@ def refuse_too_large(event: Event, size: int) -> Refusal | None:
 
     Its statement counts, because it stands in the event.
     """
+    if size <= MAX_EVENT_BYTES - LATER_EVENT_BYTES:
+        return None
     limit = MAX_EVENT_BYTES - (LATER_EVENT_BYTES if isinstance(event, REPEATED) else 0)
     return None if size <= limit else refuse(Reason.EVENT_TOO_LARGE, size=size, limit=limit)
 

@@ -23,7 +23,14 @@ from pathbook.ledger.book.clock import Clock, ClockJumpedError, time_after
 from pathbook.ledger.book.errors import OF_BOOK, BookStoppingError
 from pathbook.ledger.book.group import COMMAND_STEPS, GROUP_STEPS_MAX, GroupSteps, Waiting, gather
 from pathbook.ledger.book.memory import Memory, StaleMemoryError
-from pathbook.ledger.book.pending import Pending, entry_of, refuse_repeated, refuse_too_large, statement_of
+from pathbook.ledger.book.pending import (
+    Pending,
+    entry_of,
+    noted_requests,
+    refuse_repeated,
+    refuse_too_large,
+    statement_of,
+)
 from pathbook.ledger.book.submissions import (
     Answer,
     DecisionFailedError,
@@ -33,10 +40,9 @@ from pathbook.ledger.book.submissions import (
     first_refused,
 )
 from pathbook.ledger.codec import NewerEventError
-from pathbook.ledger.commands import AnyCommand, LapseTransfer, NotedCommand, SignedCommand
+from pathbook.ledger.commands import AnyCommand, LapseTransfer, SignedCommand
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.key_events import Signed
-from pathbook.ledger.notes import Note
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.requests import request_of, unsigned
 from pathbook.ledger.rules.budget import Budget
@@ -246,10 +252,7 @@ class Book:
     def _commit(self, group: list[Submission]) -> list[list[Outcome]]:
         """Decide a group and append its events. Repeat after each conflict with a writer that takes no turn."""
         commands = [
-            item
-            for submission in group
-            for item in submission.next_commands()
-            if not isinstance(item, Refusal)
+            item for submission in group for item in submission.next_commands() if type(item) is not Refusal
         ]
         for _ in range(CONFLICT_RETRIES_MAX):
             try:
@@ -325,7 +328,7 @@ class Book:
         pending: Pending,
         budget: Budget,
     ) -> Outcome:
-        if isinstance(item, Refusal):
+        if type(item) is Refusal:
             return item
         if self._gives_up:
             raise BookStoppingError(self.name)
@@ -333,7 +336,7 @@ class Book:
         request = request_of(command.actor, command.request_id)
         before = self._memory.answer(request) or earlier.get(request)
         if before is None:
-            if not isinstance(item, SignedCommand):
+            if type(item) is not SignedCommand:
                 return self._handle(item, request, now, pending, budget)
             signed = statement_of(item, lambda filed: self._memory.answer(filed) or earlier.get(filed))
             if isinstance(signed, Refusal):
@@ -346,11 +349,7 @@ class Book:
         self, commands: list[AnyCommand], earlier: dict[bytes, RecordedEvent]
     ) -> set[int]:
         """Return the positions of events that answered these requests before, and that have a note to compare."""
-        noted = [
-            request_of(item.actor, item.request_id)
-            for item in map(unsigned, commands)
-            if isinstance(item, NotedCommand)
-        ]
+        noted = noted_requests(commands)
         answers = [self._memory.answer(request) or earlier.get(request) for request in noted]
         return {before.position for before in answers if before is not None and before.note_commitment}
 
@@ -366,18 +365,16 @@ class Book:
         """Decide one command, and apply its event to the state as if it were written."""
         memory, command = self._memory, unsigned(item)
         event = memory.decide(item, now, budget)
-        if isinstance(event, Refusal):
+        if type(event) is Refusal:
             return event
         position = memory.state.position + 1
-        entry = entry_of(command, event, position=position, recorded_at=now, request=request, signed=signed)
-        if (refusal := refuse_too_large(event, len(entry.data))) is not None:
+        recorded, topic, data = entry_of(
+            command, event, position=position, recorded_at=now, request=request, signed=signed
+        )
+        if (refusal := refuse_too_large(event, len(data))) is not None:
             return refusal
-        recorded = entry.recorded
         memory.remember(recorded)
-        pending.entries.append((entry.topic, entry.data))
-        pending.leaves.append(recorded.leaf)
-        if isinstance(command, NotedCommand) and recorded.note_commitment:
-            pending.notes[position] = Note(command.note, command.note_salt, command.actor)
+        pending.add(command, recorded, topic, data)
         return Answer(recorded, duplicate=False)
 
     def _lapse(self, now: int, pending: Pending, steps: GroupSteps) -> None:

@@ -7,8 +7,9 @@ from typing import Final, get_args
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from pathbook.ledger.codec.fields import UnknownNumberError, missing, read_time, write_time
-from pathbook.ledger.codec.table import EVENTS, FIELD_OF
+from pathbook.ledger.codec.fields import UnknownNumberError, missing, read_time
+from pathbook.ledger.codec.joined import head_bytes, kind_bytes
+from pathbook.ledger.codec.table import EVENTS
 from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.key_events import Signed
 from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
@@ -70,21 +71,8 @@ def encode(
         AssertionError: a time is before the year 1 or after the year 9999, which a Timestamp cannot hold.
         ValueError: a number does not fit its field, or a text is not Unicode.
     """
-    message = events_pb2.Event()
-    write_time(message.recorded_at, recorded_at)
-    if occurred_at != recorded_at:
-        write_time(message.occurred_at, occurred_at)
-    message.request = request
-    message.request_digest = request_digest
-    if signed is not None:
-        message.statement = signed.statement
-        message.signature = signed.signature
-        message.filed_position = signed.filed
-        message.filed_index = signed.index
-    field = FIELD_OF[type(event)]
-    EVENTS[field].write(getattr(message, field), event)
-    # deterministic serialization would only fix the order of maps, and no message here has a map
-    return _TOPICS[type(event)], message.SerializeToString()
+    head = head_bytes(recorded_at, occurred_at, request, request_digest, signed)
+    return _TOPICS[type(event)], head + kind_bytes(event)
 
 
 def decode(position: int, data: bytes, *, leaf: bytes = b"", strict: bool = False) -> RecordedEvent:

@@ -114,6 +114,18 @@ def ranges(messages: Sequence[values_pb2.UnitRange]) -> Ranges:
     return tuple([UnitRange(item.batch, item.first, item.last) for item in messages[:]])
 
 
+def ranges_alone(message: values_pb2.Selection) -> Sequence[values_pb2.UnitRange] | None:
+    """Return the ranges in a selection that has nothing else, as most have, or None if it has.
+
+    To look at a repeated field that is not set takes as long as to read a range, and a selection has three of them.
+    """
+    found = message.ListFields()
+    if len(found) != 1 or found[0][0].number != values_pb2.Selection.RANGES_FIELD_NUMBER:
+        return None
+    alone: Sequence[values_pb2.UnitRange] = found[0][1]
+    return alone
+
+
 def selection(message: values_pb2.Selection, coded: Ranges) -> Selection:
     """Return the selection in a message, with the given ranges in place of its codes."""
     cases, quantities = message.cases, message.quantities

@@ -49,7 +49,7 @@ from pathbook.ledger.values import (
     UnitState,
 )
 
-_AUTHORITY: Final = Shape(
+AUTHORITY: Final = Shape(
     Authority,
     numbers("batches"),
     optional_tier("giver_tier"),
@@ -57,6 +57,9 @@ _AUTHORITY: Final = Shape(
     member("giver_authorization", AuthorizationStatus),
     optional_member("receiver_authorization", AuthorizationStatus),
 )
+OTHERS: Final = Shape(Terms, text("reference"), flag("chosen_by_book"), count("extra_allowed"))
+"""The terms that few transfers have. They follow the other ones. `pathbook.ledger.codec.joined` writes them apart."""
+
 TERMS: Final = Shape(
     Terms,
     name("giver"),
@@ -64,10 +67,8 @@ TERMS: Final = Shape(
     ranges("ranges"),
     price("unit_price"),
     member("delivery", Delivery),
-    some_inners("authorities", _AUTHORITY),
-    text("reference"),
-    flag("chosen_by_book"),
-    count("extra_allowed"),
+    some_inners("authorities", AUTHORITY),
+    *OTHERS.fields,
 )
 
 _POLICY: Final = Shape(events.Policy, tier("max_tier"), flag("signed"))

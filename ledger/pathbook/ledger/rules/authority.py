@@ -20,8 +20,14 @@ def authorities_at(
 ) -> tuple[Authority, ...]:
     """Return the authority of both sides at a time, one for each group of batches for which it is the same."""
     first = ranges[0].batch
-    if all(part.batch == first for part in ranges):
-        return (_authority(state, giver, receiver, first, moment),)
+    if len(ranges) == 1 or all(part.batch == first for part in ranges):
+        if state.authority_moment != moment:
+            state.forget_authority(moment)
+        found = state.authority_of_sides.get((giver, receiver, first))
+        if found is None:
+            authority = _authority(state, giver, receiver, first, moment)
+            found = state.authority_of_sides[giver, receiver, first] = (authority,)
+        return found
     state.budget.spend(len(ranges), RANGES)
     groups: dict[Authority, list[int]] = {}
     for number in dict.fromkeys([part.batch for part in ranges]):
@@ -55,8 +61,7 @@ def authorization_status(
     time, and without this a fifth of the time that recording takes went into walking up their lines again.
     """
     if state.authority_moment != moment:
-        state.authority_moment = moment
-        state.authority.clear()
+        state.forget_authority(moment)
     key = (name, product, brand)
     found = state.authority.get(key)
     if found is None:

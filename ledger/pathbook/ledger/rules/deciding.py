@@ -35,7 +35,7 @@ def decide(state: State, command: AnyCommand, now: int, budget: Budget | None = 
     before, state.budget = state.budget, budget or Budget(MAX_STEPS)
     try:
         event = _decide_within(state, command, now)
-        if not isinstance(event, Refusal):
+        if type(event) is not Refusal:
             state.budget.spend(steps_to_apply(state.partitions, event), RUNS)
     except BudgetSpentError as spent:
         return refuse(Reason.TOO_MUCH_WORK, part=spent.part, limit=spent.limit)
@@ -54,7 +54,7 @@ def _decide_within(state: State, requested: AnyCommand, now: int) -> Event | Ref
         return refuse(Reason.BOOK_UNKNOWN, book=state.book)
     refusal = (
         statements.refuse_signed(state, requested, now)
-        if isinstance(requested, SignedCommand)
+        if type(requested) is SignedCommand
         else statements.refuse_unsigned(state, command)
     )
     if refusal is not None:
@@ -63,7 +63,7 @@ def _decide_within(state: State, requested: AnyCommand, now: int) -> Event | Ref
     if (refusal := refuse_future(moment, now)) is not None:
         return refusal
     event = _decide(state, command, moment, now)
-    if isinstance(requested, SignedCommand) and not isinstance(event, Refusal):
+    if type(requested) is SignedCommand and not isinstance(event, Refusal):
         return (
             statements.refuse_unbound(requested) or event
         )  # only now is it known that there is such an event

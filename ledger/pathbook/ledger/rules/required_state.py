@@ -24,6 +24,7 @@ from pathbook.ledger.rules.budget import (
     BudgetSpentError,
 )
 from pathbook.ledger.rules.goods import packed_count, packed_in
+from pathbook.ledger.rules.loaded import FEW_UNITS, RANGE_RUN_STEPS, steps_if_loaded
 from pathbook.ledger.rules.parts import RequiredState
 from pathbook.ledger.rules.quantities import Pick
 from pathbook.ledger.rules.state import State
@@ -47,13 +48,6 @@ from pathbook.ledger.values import (
 PRODUCTS_PER_STEP: Final = 8
 """How many listed products are looked up in the time of a step."""
 
-RANGE_RUN_STEPS: Final = 2
-"""How many steps a run in the ranges of a request counts. Deciding looks at it more than once."""
-
-FEW_UNITS: Final = 100
-"""The runs of so few units, with all ranges of a request taken to be as long, are not counted: each unit counts as a
-run of its own. For nearly all requests that is more than there are, and takes a tenth of the time."""
-
 STOCK_STEPS: Final = 16
 """How many steps it counts to require the first runs of an owner in a batch."""
 
@@ -75,6 +69,9 @@ def required_state(state: State, requested: Iterable[AnyCommand]) -> RequiredSta
         if spent > MAX_STEPS:
             required.is_cut = True
             break
+        if type(command) is commands.RecordTransfer and (steps := steps_if_loaded(state, required, command)):
+            spent += steps
+            continue
         budget = state.budget = Budget(MAX_STEPS)
         try:
             _add(state, required, unsigned(command))

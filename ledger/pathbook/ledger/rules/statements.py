@@ -4,7 +4,7 @@ That a signature is one of the key was checked before: `pathbook.ledger.proofs.a
 """
 
 import datetime
-from typing import Final
+from typing import Final, get_args
 
 from pathbook.ledger.command_fields import OPERATOR, AnsweringFields, named
 from pathbook.ledger.commands import Command, OwnCommand, SignedCommand
@@ -19,6 +19,9 @@ from pathbook.ledger.values import CLOCK_TOLERANCE, STATEMENT_AGE, is_consumer
 _MICROSECOND: Final = datetime.timedelta(microseconds=1)
 _TOLERANCE: Final = CLOCK_TOLERANCE // _MICROSECOND
 _AGE: Final = STATEMENT_AGE // _MICROSECOND
+
+_NEVER_SIGNED: Final[frozenset[type[Command]]] = frozenset({*get_args(OwnCommand), *get_args(KeyCommand)})
+"""The commands that no statement asks: those of the book itself, and those about keys."""
 
 
 def refuse_signed(state: State, signed: SignedCommand, now: int) -> Refusal | None:
@@ -60,7 +63,7 @@ def refuse_unsigned(state: State, command: Command) -> Refusal | None:
 
     The keys sign what is asked of them by themselves. The operator, consumers and the book itself need not sign.
     """
-    if isinstance(command, OwnCommand | KeyCommand):
+    if type(command) in _NEVER_SIGNED:
         return None
     actor = command.actor
     if actor == OPERATOR or is_consumer(actor):
@@ -69,7 +72,7 @@ def refuse_unsigned(state: State, command: Command) -> Refusal | None:
         return refuse(Reason.PARTY_UNKNOWN, party=actor)
     if state.policy.signed:
         return refuse(Reason.STATEMENT_REQUIRED, party=actor)
-    if keys_of(state, actor).any_counts():
+    if (keys := state.keys.get(actor)) is not None and keys.any_counts():
         return refuse(Reason.PARTY_SIGNS, party=actor)
     return None
 

@@ -41,13 +41,18 @@ def _refuse_number(units: Selection) -> Refusal | None:
 
 def resolve(state: State, units: Selection, pick: Pick) -> Ranges | Refusal:
     """Return the units that a request names, sorted, each of them once."""
+    if len(units.ranges) == 1 and not units.cases and not units.quantities:  # nearly always
+        state.budget.spend(2, RANGES)
+        return refuse_out_of_bounds(state, units.ranges[0]) or units.ranges
     if (refusal := _refuse_number(units)) is not None:
         return refusal
     if len(units.quantities) > MAX_QUANTITIES:
         return refuse(Reason.TOO_MANY_RANGES, count=len(units.quantities), limit=MAX_QUANTITIES)
     named = _named(state, units)
-    if isinstance(named, Refusal) or not units.quantities:
-        return named if isinstance(named, Refusal) else _refuse_pieces(named)
+    if type(named) is Refusal:
+        return named
+    if not units.quantities:
+        return _refuse_pieces(named)
     taken = Shelves(state, pick, named).take(units.quantities)
     if isinstance(taken, Refusal):
         return taken
@@ -248,27 +253,55 @@ def _batches_of(state: State, ranges: Ranges) -> list[Batch]:
     """Return the batches of ranges, each once, in their order."""
     state.budget.spend(len(ranges), RANGES)
     if len(ranges) == 1:  # nearly always
-        found = [state.batches[ranges[0].batch]]
-    else:
-        found = [state.batches[number] for number in dict.fromkeys([part.batch for part in ranges])]
+        batch = state.batches[ranges[0].batch]
+        return [] if batch is None else [batch]
+    found = [state.batches[number] for number in dict.fromkeys([part.batch for part in ranges])]
     return [batch for batch in found if batch is not None]
 
 
 def refuse_before_made(state: State, ranges: Ranges, occurred_at: int) -> Refusal | None:
     """Refuse a time before a batch was made."""
     for batch in _batches_of(state, ranges):
-        made = batch.commissioned
-        if not made_before(made.made_on, occurred_at):
-            at = utc(occurred_at)
-            return refuse(Reason.OCCURRED_BEFORE_MADE, occurred_at=at, batch=made.batch, made_on=made.made_on)
+        if (refusal := _refuse_unmade(batch, occurred_at)) is not None:
+            return refusal
     return None
+
+
+def _refuse_unmade(batch: Batch, occurred_at: int) -> Refusal | None:
+    made = batch.commissioned
+    if made_before(made.made_on, occurred_at):
+        return None
+    at = utc(occurred_at)
+    return refuse(Reason.OCCURRED_BEFORE_MADE, occurred_at=at, batch=made.batch, made_on=made.made_on)
 
 
 def refuse_move(state: State, ranges: Ranges, owner: str, occurred_at: int) -> Refusal | None:
     """Refuse to move the title of units. The checks are the owner, the state, whole cases, recalls, and the time."""
+    if (batch := _batch_of_free_run(state, ranges, owner)) is not None:
+        return _refuse_unmade(batch, occurred_at)
     return (
         refuse_unless(state, ranges, refuse_others(owner))
         or refuse_broken_cases(state, ranges)
         or refuse_recalled(state, ranges, occurred_at)
         or refuse_before_made(state, ranges, occurred_at)
     )
+
+
+def _batch_of_free_run(state: State, ranges: Ranges, owner: str) -> Batch | None:
+    """Return the batch of units that lie in one run that the owner is free to move, if it has no cases and no recalls.
+
+    Nearly all units do. Then nothing but their time may be refused. To see this at once takes a third of the time of
+    all checks, whose steps it counts.
+    """
+    if len(ranges) != 1:
+        return None
+    part = ranges[0]
+    batch = state.batches[part.batch]
+    if batch is None or batch.packed or batch.recalls:
+        return None
+    found = state.partitions[part.batch].overlapping(part.first, part.last)
+    if len(found) != 1 or found[0].owner != owner or found[0].state is not _IN_STOCK:
+        return None
+    state.budget.spend(1, RUNS)
+    state.budget.spend(3, RANGES)
+    return batch

@@ -158,6 +158,9 @@ REQUESTED: Final = (
     .where(REQUEST.c.book == _BOOK, REQUEST.c.request_hash == bindparam("request_hash"))
     .order_by(REQUEST.c.position)
 )
+ANY_REQUESTED: Final = sa.select(REQUEST.c.position).where(
+    REQUEST.c.book == _BOOK, _OneOfNumbers(REQUEST.c.request_hash)
+)
 
 _RUN_AT = RUN.alias("run_at")
 _FIRST_RUN = (

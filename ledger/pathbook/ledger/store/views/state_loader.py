@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Engine, Table
 
@@ -19,7 +20,6 @@ from pathbook.ledger.projections.registers import (
     PartyRow,
     ProductRow,
     RecallRow,
-    RequestRow,
     corrected_event,
     products_from_text,
     ranges_from_text,
@@ -33,10 +33,12 @@ from pathbook.ledger.rules.parts import RequiredState
 from pathbook.ledger.rules.state import IN_FORCE, Authorization, Party, State
 from pathbook.ledger.spans import merged
 from pathbook.ledger.store.database.engine import reading
+from pathbook.ledger.store.database.fast_read import ReaderPool
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.earlier_hops import load_earlier
-from pathbook.ledger.store.views.lookups import has_key
+from pathbook.ledger.store.views.list_lookups import ANY_REQUESTED
+from pathbook.ledger.store.views.lookups import POSITION, has_key
 from pathbook.ledger.store.views.run_lookups import load_runs, load_stocks
 from pathbook.ledger.store.views.tables import (
     AUTHORIZATION,
@@ -50,7 +52,6 @@ from pathbook.ledger.store.views.tables import (
     PARTY,
     PRODUCT,
     RECALL,
-    REQUEST,
     SEAL,
     STOCK,
     TRANSFER,
@@ -75,6 +76,7 @@ class StateLoader:
     def __init__(self, stream: Stream, views: Engine, tracking: SQLAlchemyTrackingRecorder) -> None:
         """Read from the views in ``views``, and read the terms of transfers from the log."""
         self._stream, self._views, self._tracking = stream, views, tracking
+        self._pool = ReaderPool(views)
 
     def open(self, book: str, *, with_deadlines: bool = True) -> State:
         """Return a state with the position, origin, policy and last batch of the book, and deadlines of open offers."""
@@ -99,11 +101,12 @@ class StateLoader:
 
     def requests(self, book: str, requests: Iterable[bytes]) -> tuple[int, list[int]]:
         """Return the position of the views, and the positions at which any of these requests may have been answered."""
-        hashes = map(request_hash, requests)
-        with reading(self._views) as connection:
-            position = self._tracking.max_tracking_id_on(connection, book) or 0
-            rows = _rows_with_keys(connection, REQUEST, RequestRow, book, "request_hash", hashes)
-        return position, [row.position for row in rows]
+        hashes = msgspec.json.encode([request_hash(request) for request in requests]).decode()
+        # each group asks this, and SQLAlchemy would take ten times as long to write a statement of so many keys
+        with self._pool.consistent() as reader:
+            ((position, _),) = reader.ask(POSITION, {"book": book})
+            rows = reader.ask(ANY_REQUESTED, {"book": book, "keys": hashes})
+        return position or 0, [answered for (answered,) in rows]
 
     def load(self, book: str, required: RequiredState) -> State:
         """Return a state with what is required. An entry that the views do not hold is None."""
