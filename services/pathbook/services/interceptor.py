@@ -262,7 +262,11 @@ class CallInterceptor(ServerInterceptor):
             except Exception as error:  # noqa: BLE001 - every error is logged, and hidden from the caller
                 failure = _expected(error) or self._unexpected(error, method, call)
                 code, reason = failure.code, failure.reason
-                await context.abort(failure.code, failure.message, (*failure.trailer(), named))
+                message, trailer = failure.message, (*failure.trailer(), named)
+                del (
+                    failure
+                )  # it has a traceback with this frame, and only the garbage collector would free both
+                await context.abort(code, message, trailer)
             finally:
                 seconds = time.monotonic() - began
                 ended(code.value[0])
