@@ -263,10 +263,9 @@ class CallInterceptor(ServerInterceptor):
                 failure = _expected(error) or self._unexpected(error, method, call)
                 code, reason = failure.code, failure.reason
                 message, trailer = failure.message, (*failure.trailer(), named)
-                del (
-                    failure
-                )  # it has a traceback with this frame, and only the garbage collector would free both
-                await context.abort(code, message, trailer)
+                # Its traceback has this frame. What gRPC raises below lasts until the garbage collector comes, and
+                # would keep the error and all its frames, if it arose here.
+                del failure
             finally:
                 seconds = time.monotonic() - began
                 ended(code.value[0])
@@ -274,6 +273,7 @@ class CallInterceptor(ServerInterceptor):
                 if reason is not None:
                     self._metrics.refused(reason)
                 self._tell(method, code, seconds, reason)
+        return await context.abort(code, message, trailer)
 
     def _tell(self, method: str, code: StatusCode, seconds: float, reason: str | None) -> None:
         """Log a line for a call, unless it is one of many that a limit refuses."""
