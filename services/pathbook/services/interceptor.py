@@ -262,7 +262,8 @@ class CallInterceptor(ServerInterceptor):
             except Exception as error:  # noqa: BLE001 - every error is logged, and hidden from the caller
                 failure = _expected(error) or self._unexpected(error, method, call)
                 code, reason = failure.code, failure.reason
-                message, trailer = failure.message, (*failure.trailer(), named)
+                message = failure.message
+                trailer: Metadata = (*failure.trailer(), named)
                 # Its traceback has this frame. What gRPC raises below lasts until the garbage collector comes, and
                 # would keep the error and all its frames, if it arose here.
                 del failure

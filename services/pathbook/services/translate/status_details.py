@@ -29,7 +29,8 @@ def details(
         retry.retry_delay.FromTimedelta(datetime.timedelta(seconds=retry_delay))
         told.append(Any())
         told[-1].Pack(retry)
-    return Status(code=code.value[0], message=message, details=told).SerializeToString()
+    status: bytes = Status(code=code.value[0], message=message, details=told).SerializeToString()
+    return status
 
 
 kept_details: Final = lru_cache(DETAILS_KEPT_MAX)(details)
