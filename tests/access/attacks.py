@@ -14,11 +14,12 @@ import json
 import os
 import secrets
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from pathbook.bench import echo as echo_server
 from pathbook.client import Client, RefusedError
 from pathbook.client.errors import client_error
 from pathbook.ledger import serials
@@ -48,6 +50,9 @@ IN_FLIGHT: Final = 64
 
 CONNECTIONS: Final = 8
 """Over how many connections a thief guesses."""
+
+ECHO_SHARE: Final = 20
+"""An echo is asked one question for so many guesses, before these and after them."""
 
 GET_PATH: Final = "/pathbook.v1.PathService/GetPath"
 LIMITED: Final = "CODES_LIMITED"
@@ -113,8 +118,8 @@ def guess_alone(directory: Path, count: int) -> int:
     return hits
 
 
-def guess_codes(target: str, count: int, connections: int = 1) -> Guessed:
-    """Ask a server for the paths of so many guessed codes, over some connections."""
+def guess_codes(target: str, count: int, connections: int = 1, method: str = GET_PATH) -> Guessed:
+    """Ask a server for the paths of so many guessed codes, over some connections, or another server the same."""
 
     async def ask() -> Counter[str]:
         answers: Counter[str] = Counter()
@@ -122,7 +127,7 @@ def guess_codes(target: str, count: int, connections: int = 1) -> Guessed:
 
         async def guess_on(channel: grpc.aio.Channel) -> None:
             # bytes, which cost the attacker least
-            ask_path: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(GET_PATH)
+            ask_path: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
             for _ in left:
                 request = paths_pb2.GetPathRequest(book=BOOK, code=guess())
                 try:
@@ -154,15 +159,37 @@ def _reason(error: grpc.aio.AioRpcError, target: str) -> str:
     return refused.reason if isinstance(refused, RefusedError) else "no answer"
 
 
-def guess_at_process(directory: Path, count: int) -> tuple[Guessed, float]:
-    """Guess at a server in a process of its own. Return what came of it, and its CPU seconds for each guess."""
+def guess_at_process(directory: Path, count: int) -> tuple[Guessed, float, float]:
+    """Guess at a server in a process of its own.
+
+    Return what came of it, its CPU seconds for each guess, and those of a bare echo that is asked the same.
+    """
     place = directory / "books"
-    with served(place) as server:
+    with served(place) as server, echoing() as (echo, address):
         with Client(server.target, book=BOOK, retry_seconds=0) as client:
             begin(client)
-        before = _cpu_seconds(server.id)
-        found = guess_codes(server.target, count, CONNECTIONS)
-        return found, (_cpu_seconds(server.id) - before) / count
+        asked = [
+            (echo, address, echo_server.METHOD, count // ECHO_SHARE),
+            (server.id, server.target, GET_PATH, count),
+            (echo, address, echo_server.METHOD, count // ECHO_SHARE),
+        ]
+        found, seconds = list[Guessed](), defaultdict[int, float](float)
+        for process, target, method, times in asked:
+            before = _cpu_seconds(process)
+            found.append(guess_codes(target, times, CONNECTIONS, method))
+            seconds[process] += _cpu_seconds(process) - before
+        return found[1], seconds[server.id] / count, seconds[echo] / (2 * (count // ECHO_SHARE))
+
+
+@contextlib.contextmanager
+def echoing() -> Iterator[tuple[int, str]]:
+    """Run a bare echo in a process of its own. Yield its process id and HOST:PORT."""
+    command = (sys.executable, "-m", echo_server.__name__)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process.stdin:  # it ends when this is closed
+            yield process.pid, process.stdout.readline().rpartition(" ")[2].strip()
 
 
 def _cpu_seconds(process: int) -> float:
@@ -336,9 +363,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         (directory / "guessed").mkdir()
-        found, each = guess_at_process(directory / "guessed", arguments.guesses)
+        found, each, echo = guess_at_process(directory / "guessed", arguments.guesses)
         write(f"codes guessed at a server: {arguments.guesses}, of them answered: {found.hits}\n")
-        write(f"  {found.named}, {found.each_second:.0f} a second, {each * 1e6:.0f} us of the server each\n")
+        write(f"  {found.named}, {found.each_second:.0f} a second\n")
+        write(f"  {each * 1e6:.0f} us of the server each, and {echo * 1e6:.0f} us of a bare echo\n")
         with limited(directory / "limited") as (_, data):
             hits = guess_alone(data, arguments.codes)
             write(f"codes guessed without a server: {arguments.codes}, of them right: {hits}\n")

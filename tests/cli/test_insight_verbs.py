@@ -113,6 +113,16 @@ def test_sums_that_the_contract_cannot_say_are_too_large() -> None:
     assert insight_text.domino(insights.GetDominoResponse(domino=domino)).count("too large") == 2
 
 
+def test_what_an_answer_leaves_out_is_said() -> None:
+    """A ladder says that others' prices are missing, and verifications up to which day counts are."""
+    ladder = insights.GetLadderResponse(as_of_position=7, shared_left_out=True)
+    assert "What others paid is left out" in insight_text.ladder(ladder)
+    assert "left out" not in insight_text.ladder(insights.GetLadderResponse(as_of_position=7))
+    counts = insights.GetVerificationsResponse(partial_through="2026-03-01")
+    assert "Up to 2026-03-01 counts are missing" in insight_text.verifications(counts)
+    assert "missing" not in insight_text.verifications(insights.GetVerificationsResponse())
+
+
 def test_a_shape_says_what_its_numbers_are_of() -> None:
     """Early purchases have their buyers and those before; depths and hops are of whole batches."""
     early = insights.EarlyPurchases(within_days=30, buyers=1, before=3, early=4, later=5)

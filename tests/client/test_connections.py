@@ -21,7 +21,8 @@ from pathbook.client import (
 )
 from pathbook.client.errors import client_error
 from pathbook.client.retries import RetryPolicy
-from pathbook.services.translate.statuses import DETAILS_TRAILER, DOMAIN, RETRY_DELAYS_S, Failure, failed
+from pathbook.services.translate.status_details import DOMAIN
+from pathbook.services.translate.statuses import DETAILS_TRAILER, RETRY_DELAYS_S, Failure, failed
 from tests.client.event_loop import in_event_loop
 from tests.client.relay import Certificate, certified, relayed, within
 from tests.services.masks import BOOK, begin

@@ -4,15 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathbook.ledger.queries import Insight
+from pathbook.ledger.queries import Insight, report_parts
+from pathbook.ledger.refusals import Reason
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, RungKind
+from pathbook.ledger.reports.mark_ups import Ladder
 from pathbook.ledger.reports.shared_rungs import Payment, SharedRung, shared_rungs
 from pathbook.ledger.reports.wanted import Wanted
 from pathbook.ledger.values import Price
-from tests.queries.written import MASKS, WrittenStory, ladder_of, open_queries
+from tests.queries.written import MASKS, WrittenStory, ladder_of, open_queries, reason
 from tests.scenario import MASK
 
 ASKS: Final = "ann"
@@ -163,3 +166,32 @@ def test_what_goes_back_later_changes_no_figure() -> None:
     assert (
         ladders[1] == ladders[2] == [SharedRung(RungKind.TIER, 1, "CNY", 30, 18_000, 3, Price(30_000, "CNY"))]
     )
+
+
+def test_of_a_product_with_too_many_prices_a_party_gets_its_own_rungs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The answer says that those of others are left out, unless the party has no part in the product."""
+    story = WrittenStory(MASKS)
+    for number, party in enumerate(("ann", "dan", "eve", "fay")):
+        if party != "ann":
+            story.tell(f"agent {party}\nauthorize {party} tier 1 by acme")
+        story.tell(f"record 1:{10 * number}-{10 * number + 9} acme > {party} at {15000 + 3000 * number}")
+    story.now += MONTH_US
+    story.tell("authorize ben tier 3 by acme")
+    with open_queries(story.entries) as queries:
+
+        def ladder(party: str) -> Ladder:
+            found = ladder_of(queries, Wanted(party=party, product=MASK))
+            assert isinstance(found, Insight)
+            return found.found
+
+        whole = ladder("ann")
+        assert (len(whole.shared_rungs), whole.shared_left_out) == (1, False)
+        monkeypatch.setattr(report_parts, "ROWS_MAX", 3)
+        part = ladder("ann")
+        assert (part.rungs, part.shared_rungs, part.shared_left_out) == (whole.rungs, [], True)
+        none = ladder("ben")
+        assert (none.rungs, none.shared_rungs, none.shared_left_out) == ([], [], False)
+        monkeypatch.setattr(report_parts, "ROWS_MAX", 0)
+        assert reason(ladder_of(queries, Wanted(party="ann", product=MASK))) is Reason.REPORT_TOO_LARGE

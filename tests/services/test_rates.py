@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import socket
 import threading
@@ -176,6 +177,23 @@ def test_calls_that_a_limit_refuses_fill_no_log() -> None:
     now += LOG_EVERY_S
     assert not log.counted("CODES_LIMITED")
     assert [log.take("CODES_LIMITED"), log.take("CODES_LIMITED"), log.take("CALLS_LIMITED")] == [1, 0, 0]
+
+
+def test_calls_that_are_refused_keep_nothing(tmp_path: Path) -> None:
+    """What arose in a refused call goes with it, without the garbage collector. So a flood of them takes no memory."""
+    settings = Settings(data=tmp_path, listen="127.0.0.1:0", limits={})
+    with running(settings, logging.ERROR) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = paths_pb2_grpc.PathServiceStub(channel)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(100):
+                with pytest.raises(grpc.RpcError):
+                    stub.GetPath(paths_pb2.GetPathRequest(book=BOOK, code="no code"))
+            kept = sum(isinstance(kept, CallFailedError) for kept in gc.get_objects())
+        finally:
+            gc.enable()
+    assert kept <= 1, "the last one may not have ended"
 
 
 def test_what_is_more_than_the_bytes_waits() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime
+import logging
 import time
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from grpc import StatusCode
 from pathbook.client import Client, insight_filter
 from pathbook.ledger.reports.verified import OTHER_UNITS, VerifiedRow
 from pathbook.ledger.store.database.engine import reading, writing
+from pathbook.ledger.store.log import verifications
 from pathbook.ledger.store.log.verifications import (
     HOUR_US,
     VERIFICATION,
@@ -23,12 +25,14 @@ from pathbook.ledger.store.log.verifications import (
 from pathbook.services import verification_log
 from pathbook.services.clock import now
 from pathbook.services.gateway import Gateway
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
 from pathbook.services.storage import Storage
 from pathbook.services.verification_log import VerificationLog
 from pathbook.v1.insights_pb2 import GetVerificationsResponse
 from tests.access.story import told
 from tests.books import PATIENCE, engine
-from tests.services.masks import begin, opened_place, refused
+from tests.services.masks import BOOK, begin, opened_place, refused
 from tests.services.test_unit_proofs import seal
 
 ALL: Final = (0, 10**6)
@@ -122,6 +126,73 @@ def test_rows_merge_by_hour_and_the_oldest_go(place: Path) -> None:
     kept.add({}, (hour + 24 + VERIFICATION_AGE_HOURS + 1) * HOUR_US)
     assert kept.rows("book", None, ALL, 10) == []
     database.dispose()
+
+
+def test_of_an_hour_with_too_many_counts_the_highest_stay(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So do all of later hours, and none of earlier ones. Each book of them has a note up to which hour counts went."""
+    monkeypatch.setattr(verifications, "LOOKED_UP_AT_ONCE", 3)
+    monkeypatch.setattr(verifications, "REMOVED_AT_ONCE", 2)
+    database = engine(place, "events")
+    kept = Verifications(database, limit=6)
+    assert kept.dropped_through("book") is None
+    hour = 10 * 24
+    flood = [(batch, number, hour, "public", number) for batch in (1, 2) for number in range(1, 6)]
+    kept.add(
+        {
+            "earlier": [(1, 1, hour - 1, "public", 9)],
+            "book": [*flood, (3, 1, hour - 30, "public", 9), (4, 1, hour + 1, "public", 1)],
+            "later": [(1, 1, hour + 1, "public", 1)],
+        },
+        (hour + 1) * HOUR_US,
+    )
+    found = {(row.batch, row.number) for row in kept.rows("book", None, ALL, 99)}
+    assert found == {(4, 1), *((batch, number) for batch in (1, 2) for number in (4, 5))}
+    assert (kept.rows("earlier", None, ALL, 9), len(kept.rows("later", None, ALL, 9))) == ([], 1)
+    noted = [kept.dropped_through(book) for book in ("book", "earlier", "later")]
+    assert noted == [hour, hour, None]
+    kept.add({"book": [(5, 1, hour + 2, "public", 1)]}, (hour + 2) * HOUR_US)
+    assert len(kept.rows("book", None, ALL, 99)) == 5, "one of them made room"
+    assert kept.dropped_through("book") == hour
+    database.dispose()
+
+
+def test_counts_are_bounded_within_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked whether there are too many after so many were added, and not only when an hour begins."""
+    monkeypatch.setattr(verifications, "CLEAN_AFTER_ROWS", 4)
+    database = engine(tmp_path, "events")
+    kept = Verifications(database, limit=3)
+    for number in range(40):
+        kept.add({"book": [(1, number, 5, "public", 1), (1, 99, 5, "public", 1)]}, 5 * HOUR_US)
+        assert len(kept.rows("book", None, ALL, 99)) <= 3 + 4
+    assert max(row.times for row in kept.rows("book", {1}, ALL, 99)) == 40, "it was never among the lowest"
+    database.dispose()
+
+
+def test_an_answer_says_of_which_days_counts_went(tmp_path: Path) -> None:
+    """It names the last such day of those that are asked about, and none if all of them are whole."""
+    first, day = datetime.date(2026, 3, 1), datetime.timedelta(days=1)
+    hour = (first - datetime.date(1970, 1, 1)).days * 24
+    with (
+        running(Settings(data=tmp_path, listen="127.0.0.1:0", limits={}), logging.ERROR) as port,
+        Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client,
+    ):
+        begin(client)
+        database = engine(tmp_path, "events")
+        kept = Verifications(database, limit=2)
+        rows = [(1, number, hour + 24 * later, "public", 1) for later in (0, 1) for number in (1, 2)]
+        kept.add({BOOK: rows}, (hour + 24) * HOUR_US)
+        database.dispose()
+
+        def partial_through(since: datetime.date, until: datetime.date) -> str:
+            only = insight_filter(first_day=since, last_day=until)
+            return client.get_verifications(only=only).partial_through
+
+        assert partial_through(first - day, first) == str(first)
+        assert partial_through(first - day, first - day) == str(first - day)
+        assert partial_through(first, first + day) == str(first)
+        assert partial_through(first + day, first + day) == ""
 
 
 def test_counts_that_wait_are_bounded_and_outlive_a_failure(

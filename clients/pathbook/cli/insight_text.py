@@ -46,7 +46,14 @@ def ladder(found: insights.GetLadderResponse) -> str:
         for each in found.fewer_hops
     ]
     table = output.table(titles, rows, set(range(1, len(titles) - 1))) if rows else "no rungs"
-    return _parts(table, "\n".join(fewer), _shared(found.shared_rungs), _as_of(found.as_of_position))
+    left_out = (
+        "What others paid is left out, because the product has too many prices for one answer."
+        if found.shared_left_out
+        else ""
+    )
+    return _parts(
+        table, "\n".join(fewer), _shared(found.shared_rungs), left_out, _as_of(found.as_of_position)
+    )
 
 
 def _shared(rungs: Iterable[insights.SharedRung]) -> str:
@@ -255,6 +262,9 @@ def verifications(found: insights.GetVerificationsResponse) -> str:
         f"{_several(found.units_verified, 'unit was', 'units were')} verified." if days else "",
         _table(["unit", "times", "days", "median", "what it says"], units, {1, 2, 3}, ""),
         _left_out(found.left_out, "units"),
+        f"Up to {found.partial_through} counts are missing, the lowest first, because there were too many."
+        if found.partial_through
+        else "",
         said,
     )
 

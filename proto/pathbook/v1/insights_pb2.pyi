@@ -158,8 +158,11 @@ class GetLadderResponse(_message.Message):
     FEWER_HOPS_FIELD_NUMBER: _builtins.int
     AS_OF_POSITION_FIELD_NUMBER: _builtins.int
     SHARED_RUNGS_FIELD_NUMBER: _builtins.int
+    SHARED_LEFT_OUT_FIELD_NUMBER: _builtins.int
     as_of_position: _builtins.int
     """The position up to which events count. `transfer list` with the same filters lists them."""
+    shared_left_out: _builtins.bool
+    """What others paid is left out, because the product has too many prices for one answer."""
     @_builtins.property
     def rungs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rung]:
         """The rungs: tiers, lowest number first, then parties without a tier, then consumers. Within these they are ordered
@@ -188,10 +191,11 @@ class GetLadderResponse(_message.Message):
         fewer_hops: _abc.Iterable[Global___FewerHops] | None = ...,
         as_of_position: _builtins.int = ...,
         shared_rungs: _abc.Iterable[Global___SharedRung] | None = ...,
+        shared_left_out: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_position", b"as_of_position", "fewer_hops", b"fewer_hops", "mark_ups", b"mark_ups", "rungs", b"rungs", "shared_rungs", b"shared_rungs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_position", b"as_of_position", "fewer_hops", b"fewer_hops", "mark_ups", b"mark_ups", "rungs", b"rungs", "shared_left_out", b"shared_left_out", "shared_rungs", b"shared_rungs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1974,10 +1978,15 @@ class GetVerificationsResponse(_message.Message):
     UNITS_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
+    PARTIAL_THROUGH_FIELD_NUMBER: _builtins.int
     units_verified: _builtins.int
     """How many units were verified."""
     left_out: _builtins.int
     """How many of these are left out."""
+    partial_through: _builtins.str
+    """The last of these days of which counts of the book went because there were too many: YYYY-MM-DD, in UTC. Of this day
+    and those before it, the lowest counts are missing, or all. Unset if none went.
+    """
     @_builtins.property
     def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayOfVerifications]:
         """The days on which codes were verified, in order. At most the last 4,000."""
@@ -1998,10 +2007,11 @@ class GetVerificationsResponse(_message.Message):
         units: _abc.Iterable[Global___OftenVerified] | None = ...,
         left_out: _builtins.int = ...,
         rule: Global___OftenRule | None = ...,
+        partial_through: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "left_out", b"left_out", "rule", b"rule", "units", b"units", "units_verified", b"units_verified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "left_out", b"left_out", "partial_through", b"partial_through", "rule", b"rule", "units", b"units", "units_verified", b"units_verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

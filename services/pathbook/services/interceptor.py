@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Final, TypeAlias, TypeVar, cast
 
@@ -30,7 +30,7 @@ from pathbook.ledger.store.database.failures import OutageLog, StoreTrouble, tro
 from pathbook.ledger.store.database.open_files import FileChangedError
 from pathbook.ledger.store.log.damage import EventDamagedError
 from pathbook.services.access.callers import Caller, KnownBy, Role
-from pathbook.services.access.control import AccessControl, Admission
+from pathbook.services.access.control import AccessControl, Admission, Metadata
 from pathbook.services.call_ids import CALL_ID_KEY, call_id
 from pathbook.services.callers import CALLER, Origins
 from pathbook.services.callers import Caller as Place
@@ -207,19 +207,20 @@ class CallInterceptor(ServerInterceptor):
                 finally:
                     self._metrics.streams(-1)
 
-        place = self._place(context)
+        place = self._place(context, metadata_of(context))
         # a proxy passes the calls of many callers on over one connection
         connection = f"{context.peer()} for {place.address}"
         counted = self._streams.counted(connection, place.address, self._rates.streams(place))
         await self._run(method, context, write_all)
 
-    def _place(self, context: ServicerContext[Request, Response]) -> Place:
+    def _place(self, context: ServicerContext[Request, Response], metadata: Metadata) -> Place:
         """Return from where a call comes."""
-        return self._origins.caller(context.peer(), metadata_of(context))
+        return self._origins.caller(context.peer(), metadata)
 
     async def _known(self, access: AccessControl, context: ServicerContext[Request, Response]) -> Caller:
         """Return who calls, and count its call. The limits are those of its role, or of the public if it is unknown."""
-        place = self._place(context)
+        metadata = metadata_of(context)  # gRPC reads it again each time
+        place = self._place(context, metadata)
         is_counted = False
 
         def count() -> None:
@@ -229,7 +230,7 @@ class CallInterceptor(ServerInterceptor):
                 self._rates.require_call(place)
 
         try:
-            caller = await access.caller(metadata_of(context), context.auth_context, count)
+            caller = await access.caller(metadata, context.auth_context, count)
         except CallFailedError:
             count()
             raise
@@ -261,7 +262,11 @@ class CallInterceptor(ServerInterceptor):
             except Exception as error:  # noqa: BLE001 - every error is logged, and hidden from the caller
                 failure = _expected(error) or self._unexpected(error, method, call)
                 code, reason = failure.code, failure.reason
-                await context.abort(failure.code, failure.message, (*failure.trailer(), named))
+                message = failure.message
+                trailer: Metadata = (*failure.trailer(), named)
+                # Its traceback has this frame. What gRPC raises below lasts until the garbage collector comes, and
+                # would keep the error and all its frames, if it arose here.
+                del failure
             finally:
                 seconds = time.monotonic() - began
                 ended(code.value[0])
@@ -269,6 +274,7 @@ class CallInterceptor(ServerInterceptor):
                 if reason is not None:
                     self._metrics.refused(reason)
                 self._tell(method, code, seconds, reason)
+        return await context.abort(code, message, trailer)
 
     def _tell(self, method: str, code: StatusCode, seconds: float, reason: str | None) -> None:
         """Log a line for a call, unless it is one of many that a limit refuses."""
@@ -353,9 +359,9 @@ def _failure(error: Exception, call: str) -> CallFailedError:
     return failed(Failure.UNEXPECTED, call=call) if trouble is None else failed(TROUBLES[trouble])
 
 
-def metadata_of(context: ServicerContext[Request, Response]) -> Sequence[tuple[str, str | bytes]]:
+def metadata_of(context: ServicerContext[Request, Response]) -> Metadata:
     """Return the metadata that a caller sent."""
-    return cast("Sequence[tuple[str, str | bytes]]", context.invocation_metadata() or ())
+    return cast("Metadata", context.invocation_metadata() or ())
 
 
 async def _soon(messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -45,6 +45,7 @@ class Insights(AsyncCaller):
             If ``only`` names a party, the ladder has what it paid and was paid. If a party and a product are named,
             and nothing else, ``shared_rungs`` has what others paid in months that are over, as far as the party is
             shown it: ``kind``, ``tier``, ``currency_code``, ``units``, ``mean_minor``, ``payers`` and ``suggested``.
+            If the product has too many prices for one answer, ``shared_left_out`` is set instead.
 
         Raises:
             RefusedError: BATCH_UNKNOWN, PRODUCT_UNKNOWN, PARTY_UNKNOWN, GTIN_CHECK_DIGIT,
@@ -333,8 +334,8 @@ class Insights(AsyncCaller):
 
         Returns:
             A response with ``days`` (each with ``day``, and ``times`` by class of caller), ``units_verified``,
-            ``units`` (each with ``batch``, ``number``, ``times``, ``median``, ``sentence`` and more), ``left_out`` and
-            ``rule``.
+            ``units`` (each with ``batch``, ``number``, ``times``, ``median``, ``sentence`` and more), ``left_out``,
+            ``rule`` and ``partial_through``: the last of these days of which counts went because there were too many.
 
         Raises:
             RefusedError: FILTER_NOT_KEPT, VALUE_MISSING (a number without a batch), QUANTITY_NOT_POSITIVE,

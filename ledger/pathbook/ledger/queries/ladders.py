@@ -7,7 +7,7 @@ import msgspec
 
 from pathbook.ledger.queries.fingerprints import Pause
 from pathbook.ledger.queries.report_parts import Asked, Insight, Part, read_parts, recorded_by
-from pathbook.ledger.refusals import Refusal
+from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.reports.ladder import LADDER, PriceRow, rungs
 from pathbook.ledger.reports.mark_ups import Ladder, ladder
 from pathbook.ledger.reports.paid import PAID
@@ -31,23 +31,39 @@ def report_of(wanted: Wanted) -> Report:
 def ask_ladder(views: ViewSnapshot, stream: Stream, asked: Asked, pause: Pause) -> Insight[Ladder] | Refusal:
     """Return what each tier paid. Prices are compared with a suggested one only for one batch or one product.
 
-    The ladder of a party and a product has what others paid for it, too, as far as the party is shown that.
+    The ladder of a party and a product has what others paid for it, too, as far as the party is shown that. If the
+    product has too many prices for that, the party gets its own rungs.
     """
     wanted = asked.wanted
-    parts = [Part(report_of(wanted), wanted, tuple(PriceRow._fields[:-1]))]
-    is_shared = is_of_party(asked)
-    if is_shared:
-        parts.append(Part(PAID, Wanted(product=wanted.product), tuple(Payment._fields[:-1])))
-    found = read_parts(views, stream, asked, parts, pause)
+    found = read_parts(
+        views, stream, asked, [Part(report_of(wanted), wanted, tuple(PriceRow._fields[:-1]))], pause
+    )
     if isinstance(found, Refusal):
         return found
     paid, suggested = list(starmap(PriceRow, found.rows[0])), _suggested(views, wanted)
     shared: list[SharedRung] = []
-    if is_shared and found.position:
+    is_left_out = False
+    if is_of_party(asked) and found.position:
+        payments = _payments(views, stream, asked, Wanted(product=wanted.product), pause)
         # not by the clock: of a month that is over for the clock, events may still be missing in the report
         month = month_of(recorded_by(stream, views.book, found.position))
-        shared = shared_rungs(starmap(Payment, found.rows[1]), wanted.party, month, suggested)
-    return Insight(ladder(rungs(paid, suggested), shared), found.position)
+        if payments is not None:
+            shared = shared_rungs(payments, wanted.party, month, suggested)
+        else:  # who has no part in a product is not told how much others trade in it
+            own = _payments(views, stream, asked, wanted, pause)
+            is_left_out = own is None or bool(own)
+    return Insight(ladder(rungs(paid, suggested), shared, is_left_out=is_left_out), found.position)
+
+
+def _payments(
+    views: ViewSnapshot, stream: Stream, asked: Asked, wanted: Wanted, pause: Pause
+) -> list[Payment] | None:
+    """Return what was paid of what is wanted, by sides and months. None if these are too many for an answer."""
+    found = read_parts(views, stream, asked, [Part(PAID, wanted, tuple(Payment._fields[:-1]))], pause)
+    if isinstance(found, Refusal):
+        assert found.reason is Reason.REPORT_TOO_LARGE, found
+        return None
+    return list(starmap(Payment, found.rows[0]))
 
 
 def is_of_party(asked: Asked) -> bool:

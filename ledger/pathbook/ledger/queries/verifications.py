@@ -2,13 +2,15 @@
 
 from typing import Final
 
+import msgspec
+
 from pathbook.ledger.queries.fingerprints import Pause
 from pathbook.ledger.queries.report_parts import ROWS_MAX, Asked, Insight, unknown, wanted_batches
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.reports.registered import DAY_US
+from pathbook.ledger.reports.registered import DAY_US, day_of
 from pathbook.ledger.reports.verified import OftenRule, Verified, verified
 from pathbook.ledger.store.log.stream import Stream
-from pathbook.ledger.store.log.verifications import Verifications
+from pathbook.ledger.store.log.verifications import HOURS_OF_DAY, Verifications
 from pathbook.ledger.store.views.snapshot import ViewSnapshot
 
 WINDOW_DAYS: Final = 30
@@ -48,7 +50,11 @@ def ask_verifications(
         return batches
     last = asked.now // DAY_US if wanted.last_day is None else wanted.last_day
     first = last - WINDOW_DAYS + 1 if wanted.first_day is None else wanted.first_day
+    dropped = verifications.dropped_through(views.book)
     rows = verifications.rows(views.book, batches, (first, last), ROWS_MAX + 1)
     if len(rows) > ROWS_MAX:
         return refuse(Reason.REPORT_TOO_LARGE, limit=ROWS_MAX, what="counts of verifications")
-    return Insight(verified(rows, rule, limit, number), views.position)
+    found = verified(rows, rule, limit, number)
+    if dropped is not None and first <= (day := dropped // HOURS_OF_DAY):
+        found = msgspec.structs.replace(found, partial_through=day_of(min(day, last)))
+    return Insight(found, views.position)

@@ -34,18 +34,24 @@ class FewerHops(msgspec.Struct, frozen=True):
 
 
 class Ladder(msgspec.Struct, frozen=True):
-    """A price ladder: its rungs, their mark-ups, what fewer hops would save, and what a party is shown of others."""
+    """A price ladder: its rungs, their mark-ups, what fewer hops would save, and what a party is shown of others.
+
+    ``shared_left_out`` tells that a party is shown nothing of others, because there are too many prices.
+    """
 
     rungs: list[Rung]
     mark_ups: list[MarkUp]
     fewer_hops: list[FewerHops]
     shared_rungs: list[SharedRung] = []
+    shared_left_out: bool = False
 
 
-def ladder(rungs: list[Rung], shared_rungs: Sequence[SharedRung] = ()) -> Ladder:
-    """Return the ladder with these rungs, which are in their order, and with those of others beside them."""
+def ladder(
+    rungs: list[Rung], shared_rungs: Sequence[SharedRung] = (), *, is_left_out: bool = False
+) -> Ladder:
+    """Return the ladder with these rungs, which are in their order, and with those of others, unless left out."""
     mark_ups = [_mark_up(rung, _climbed(rungs, rung)) for rung in rungs]
-    return Ladder(rungs, mark_ups, _fewer(rungs), list(shared_rungs))
+    return Ladder(rungs, mark_ups, _fewer(rungs), list(shared_rungs), is_left_out)
 
 
 def _climbed(rungs: Sequence[Rung], rung: Rung) -> list[Rung]:

@@ -93,6 +93,8 @@ class Verified(msgspec.Struct, frozen=True):
         units: those that stand out. ``left_out`` counts those that are not shown.
         left_out: how many are not shown.
         rule: what makes a unit stand out.
+        partial_through: the last of the days that were asked about of which counts of the book went, because there were
+            too many. Of it and the days before it the lowest counts are missing, or all. None if all are there.
     """
 
     days: list[DayOfVerifications]
@@ -100,6 +102,7 @@ class Verified(msgspec.Struct, frozen=True):
     units: list[OftenVerified]
     left_out: int
     rule: Often
+    partial_through: datetime.date | None = None
 
 
 def verified(rows: Iterable[VerifiedRow], rule: OftenRule, limit: int, number: int | None = None) -> Verified:

@@ -1,18 +1,12 @@
 """The status of a call that failed: a google.rpc.Status with an ErrorInfo, in the call's trailer."""
 
-import datetime
 import enum
 from typing import Final
 
-from google.protobuf.any_pb2 import Any
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from pathbook.ledger.refusals import Kind, Refusal, RefusedRequestError
-
-DOMAIN: Final = "pathbook"
-"""The domain of every ErrorInfo. Domain and reason together are unique among all APIs."""
+from pathbook.services.translate.status_details import details, kept_details
 
 DETAILS_TRAILER: Final = "grpc-status-details-bin"
 """The trailer in which gRPC carries a serialized google.rpc.Status."""
@@ -354,16 +348,9 @@ class CallFailedError(Exception):
 
     def trailer(self) -> tuple[tuple[str, bytes], ...]:
         """Return the trailing metadata that carries the reason, the facts, and when to retry."""
-        detail = Any()
-        detail.Pack(ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.facts))
-        details = [detail]
-        if self.retry_delay:
-            retry = RetryInfo()
-            retry.retry_delay.FromTimedelta(datetime.timedelta(seconds=self.retry_delay))
-            details.append(Any())
-            details[-1].Pack(retry)
-        status = Status(code=self.code.value[0], message=self.message, details=details)
-        return ((DETAILS_TRAILER, status.SerializeToString()),)
+        made = kept_details if self.retry_delay else details
+        data = made(self.code, self.reason, self.message, tuple(self.facts.items()), self.retry_delay)
+        return ((DETAILS_TRAILER, data),)
 
 
 class RefusedCallError(CallFailedError, RefusedRequestError):
