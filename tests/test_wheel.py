@@ -53,8 +53,8 @@ ROOMS: Final = (*CLIENTS, "ledger", "services")
 """... and all packages."""
 
 SERVERS_OWN: Final = {
-    "cryptography", "eventsourcing", "grpc_health", "grpc_reflection", "psycopg", "psycopg_binary",
-    "sqlalchemy", "structlog",
+    "cryptography", "eventsourcing", "grpc_health", "grpc_reflection", "limits", "psycopg",
+    "psycopg_binary", "sqlalchemy", "structlog",
 }  # fmt: skip
 """The modules that only the server imports."""
 

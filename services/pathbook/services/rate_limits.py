@@ -1,35 +1,34 @@
 """Limits of what callers may do in a time, by their class and for each address. They are kept by each process alone."""
 
 import asyncio
-import math
+import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import limits
 import msgspec
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 
 from pathbook.services.callers import PUBLIC, Caller
 from pathbook.services.rates import DEFAULT_LIMITS, ClassLimits, Rates
-from pathbook.services.sliding_windows import SlidingWindow, parse_rate
 from pathbook.services.translate.statuses import CallFailedError, Failure, failed
 
 PAUSE_MAX_S: Final = 0.5
 """How long a stream that is slowed sleeps at most before it looks again."""
 
-RETRY_STEP_S: Final = 0.1
-"""A caller is told a multiple of this delay, so that many refusals are the same, and their bytes are made once."""
+RETRY_MIN_S: Final = 0.1
+"""The shortest delay that a caller is told."""
 
 
-class _ClassWindows:
-    """What the callers of a class did, and the limits of it."""
+class _Parsed:
+    """The limits of a class, as the library has them."""
 
     def __init__(self, of_class: ClassLimits) -> None:
-        self.calls, self.misses, self.bytes = map(
-            parse_rate, (of_class.calls, of_class.misses, of_class.bytes)
-        )
-        self.streams = of_class.streams
-        self.called, self.missed, self.sent = map(SlidingWindow, (self.calls, self.misses, self.bytes))
+        self.calls, self.misses = limits.parse(of_class.calls), limits.parse(of_class.misses)
+        self.bytes, self.streams = limits.parse(of_class.bytes), of_class.streams
 
 
 class RateLimits(Rates):
@@ -39,47 +38,51 @@ class RateLimits(Rates):
     """
 
     def __init__(self, of_classes: Mapping[str, ClassLimits]) -> None:
-        self._windows = {
-            name: _ClassWindows(of_class) for name, of_class in {**DEFAULT_LIMITS, **of_classes}.items()
+        self._parsed = {
+            name: _Parsed(of_class) for name, of_class in {**DEFAULT_LIMITS, **of_classes}.items()
         }
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     def require_call(self, caller: Caller) -> None:
         """Count a call of a caller on another machine."""
         if caller.is_local:
             return
-        of_class = self._of(caller)
-        if wait := of_class.called.take(caller.address):
-            raise _limited(Failure.CALLS_LIMITED, wait, of_class.calls.shown)
+        rate = self._of(caller).calls
+        if not self._limiter.hit(rate, "calls", caller.address):
+            raise self._failed(Failure.CALLS_LIMITED, rate, "calls", caller.address)
 
     def require_question(self, caller: Caller) -> None:
         """Let a caller ask about a code, unless it has missed too often. Then it learns nothing, even by a hit."""
-        of_class = self._of(caller)
-        if wait := of_class.missed.wait_s(_guesser(caller)):
-            raise _limited(Failure.CODES_LIMITED, wait, of_class.misses.shown)
+        rate = self._of(caller).misses
+        if not self._limiter.test(rate, "misses", _guesser(caller)):
+            raise self._failed(Failure.CODES_LIMITED, rate, "misses", _guesser(caller))
 
     def missed(self, caller: Caller) -> None:
         """Count a miss."""
-        self._of(caller).missed.take(_guesser(caller))
+        self._limiter.hit(self._of(caller).misses, "misses", _guesser(caller))
 
     async def pace(self, caller: Caller, size: int) -> None:
         """Wait until a caller on another machine may get so many bytes."""
         if caller.is_local:
             return
-        of_class = self._of(caller)
-        cost = min(size, of_class.bytes.amount)  # what is larger than the rate takes the whole of it
-        while wait := of_class.sent.take(caller.address, cost):  # noqa: ASYNC110 - time passes, no event
-            await asyncio.sleep(min(PAUSE_MAX_S, max(wait, RETRY_STEP_S)))
+        rate = self._of(caller).bytes
+        cost = min(size, rate.amount)  # what is larger than the rate takes the whole of it
+        while not self._limiter.hit(rate, "bytes", caller.address, cost=cost):  # noqa: ASYNC110 - time passes, no event
+            await asyncio.sleep(min(PAUSE_MAX_S, self._wait(rate, "bytes", caller.address)))
 
     def streams(self, caller: Caller) -> int | None:
         """Return how many streams a caller on another machine may have open at once."""
         return None if caller.is_local else self._of(caller).streams
 
-    def _of(self, caller: Caller) -> _ClassWindows:
-        return self._windows.get(caller.kind) or self._windows[PUBLIC]
+    def _of(self, caller: Caller) -> _Parsed:
+        return self._parsed.get(caller.kind) or self._parsed[PUBLIC]
 
+    def _wait(self, rate: limits.RateLimitItem, what: str, whose: str) -> float:
+        reset = self._limiter.get_window_stats(rate, what, whose).reset_time
+        return max(RETRY_MIN_S, reset - time.time())
 
-def _limited(failure: Failure, wait: float, limit: str) -> CallFailedError:
-    return failed(failure, math.ceil(wait / RETRY_STEP_S) * RETRY_STEP_S, limit=limit)
+    def _failed(self, failure: Failure, rate: limits.RateLimitItem, what: str, whose: str) -> CallFailedError:
+        return failed(failure, self._wait(rate, what, whose), limit=str(rate))
 
 
 def _guesser(caller: Caller) -> str:
@@ -99,5 +102,5 @@ def read_limits(path: Path) -> dict[str, ClassLimits]:
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from error
     for of_class in found.values():
-        _ClassWindows(of_class)
+        _Parsed(of_class)
     return found

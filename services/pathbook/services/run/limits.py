@@ -4,7 +4,6 @@ import contextlib
 import resource
 from typing import Final
 
-from pathbook.services.rate_limits import RateLimits
 from pathbook.services.rates import Rates
 from pathbook.services.run.settings import Settings
 
@@ -69,7 +68,11 @@ def channel_options(*, shares_port: bool) -> list[tuple[str, int]]:
 
 def rates_of(settings: Settings) -> Rates:
     """Return the limits of what callers may do in a time."""
-    return Rates() if settings.limits is None else RateLimits(settings.limits)
+    if settings.limits is None:
+        return Rates()
+    from pathbook.services.rate_limits import RateLimits  # noqa: PLC0415 - its library takes a tenth of a second to load
+
+    return RateLimits(settings.limits)
 
 
 def allow_open_files() -> None:
