@@ -18,7 +18,7 @@ from pathbook.client import party_keys
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.store.database import notify
 from pathbook.services.backup import age
-from tests.books import DATABASE_FILE, prepared_database
+from tests.books import DATABASE_FILE, prepare_views, prepared_database
 from tests.examples import MANY, examples
 from tests.postgres import drop_database, new_database
 
@@ -80,12 +80,15 @@ def pytest_xdist_auto_num_workers() -> int:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A directory that holds books, or names the database that holds them; each test runs on both.
 
-    The database has all tables, which spares a test a quarter of a second. One of the mark `empty_database` has none.
+    The views have all tables, which spares a test a quarter of a second. With the mark `empty_database` they have none.
     """
+    is_empty = request.node.get_closest_marker("empty_database") is not None
     if request.param == "sqlite":
+        if not is_empty:
+            prepare_views(tmp_path)
         yield tmp_path
         return
-    url = new_database() if request.node.get_closest_marker("empty_database") else prepared_database()
+    url = new_database() if is_empty else prepared_database()
     (tmp_path / DATABASE_FILE).write_text(url, "utf-8")
     yield tmp_path
     drop_database(url)
