@@ -31,6 +31,15 @@ ENOUGH_BYTES: Final = 2 << 30
 MAX_WORKERS: Final = 4
 """The most test processes, because each starts a PostgreSQL and servers of its own."""
 
+DIFFER: Final = frozenset(
+    {"backup", "contract", "endurance", "queries", "store"}
+    | {
+        f"test_{name}.py"
+        for name in ("damaged_events", "damaged_views", "dead_databases", "group", "writers")
+    }
+)
+"""The directories and modules of tests about code that differs by the kind of database."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the files of tests in memory if there is room, because they would wait for a disk hundreds of times.
@@ -60,6 +69,30 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave most tests on PostgreSQL to the heavy ones if their code does not differ by the kind of database.
+
+    They cost a third of the processors' time, and find little that the tests of the store do not. Of each module, the
+    first such test stays, because it meets the tables and the statements of what the module is about.
+    """
+    begun = set[Path]()
+    for item in items:
+        if _is_on_postgresql(item):
+            if item.path in begun and DIFFER.isdisjoint(item.path.parts):
+                item.add_marker(pytest.mark.heavy)
+            begun.add(item.path)
+
+
+def _is_on_postgresql(item: pytest.Item) -> bool:
+    """Tell whether a test is that on PostgreSQL of two. One that is about PostgreSQL names it itself."""
+    is_chosen = any("place" in mark.args[0] for mark in item.iter_markers("parametrize"))
+    found = (
+        isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.callspec.params.get("place")
+    )
+    return found == "postgresql" and not is_chosen
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector run rarely and pass over what was collected, because tests serve in this process.
 
@@ -78,7 +111,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A directory that holds books, or names the database that holds them; each test runs on both.
+    """A directory that holds books, or names the database that holds them; each test runs on both, some in heavy runs.
 
     The views have all tables, which spares a test a quarter of a second. With the mark `empty_database` they have none.
     """
