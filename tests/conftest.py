@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile(
         "pathbook",
         deadline=None,
-        max_examples=examples(40, 100),
+        max_examples=examples(25, 100),
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("pathbook")

@@ -24,6 +24,7 @@ from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.rules.state import State
 from tests.audit import edited_books, honest_book, signed_books
 from tests.audit.sealed_books import SealedBook
+from tests.examples import examples
 
 ORIGIN: Final = "pathbook/book"
 LOGS: Final = {"honest": honest_book.LOG, "signed": signed_books.LOG}
@@ -103,7 +104,7 @@ EDITS: Final = [
 ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(12, 30))
 @given(edited=st.sampled_from(EDITS), after=st.integers(1, 500))
 def test_a_difference_is_the_same_after_an_interruption(edited: honest_book.Edited, after: int) -> None:
     """Whatever was edited is found with the same position and rule, wherever before it the audit was interrupted."""
@@ -193,6 +194,7 @@ import sys
 from pathlib import Path
 from pathbook.audit.auditor import Auditor
 from pathbook.audit.state_directory import StateDirectory
+from tests.examples import examples
 from tests.audit.honest_book import LOG
 auditor = Auditor()
 with StateDirectory(Path(sys.argv[1])) as state:
