@@ -1,10 +1,6 @@
 """An audit that was interrupted goes on, with the result of one in one piece, and from nothing but its own state."""
 
 import hashlib
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -25,6 +21,7 @@ from pathbook.ledger.rules.state import State
 from tests.audit import edited_books, honest_book, signed_books
 from tests.audit.sealed_books import SealedBook
 from tests.examples import examples
+from tests.services.forking import PipedFork
 
 ORIGIN: Final = "pathbook/book"
 LOGS: Final = {"honest": honest_book.LOG, "signed": signed_books.LOG}
@@ -207,13 +204,10 @@ with StateDirectory(Path(sys.argv[1])) as state:
 
 def test_a_killed_audit_leaves_a_whole_state(tmp_path: Path) -> None:
     """Killed at once while it keeps its state again and again, it leaves the last state or the one before."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, "."])}
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "state")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
-        assert process.stdout is not None
+    with PipedFork(str(tmp_path / "state"), program=KILLED) as process:
         assert process.stdout.readline()
         time.sleep(0.3)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         printed = [1, *map(int, process.stdout.read().split())]
     with StateDirectory(tmp_path / "state") as state:
         auditor = state.load(ORIGIN, "")

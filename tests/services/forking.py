@@ -104,7 +104,8 @@ class PipedFork(Fork):
         return self.poll()
 
     def communicate(self, timeout: float = PATIENCE_S) -> tuple[str, str]:
-        """Wait for the end of the process, and return what else it printed, and its errors."""
+        """End the input of the process, wait for its end, and return what else it printed, and its errors."""
+        self.stdin.close()
         with ThreadPoolExecutor(2) as readers:
             reading = [readers.submit(stream.read) for stream in (self.stdout, self.stderr)]
             try:
