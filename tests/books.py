@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -44,16 +45,35 @@ def engine(place: Path, purpose: Purpose) -> Engine:
     return open_engine(url(place, purpose), purpose=purpose)
 
 
-@cache
-def _template() -> str:
-    made = new_database()
-    events, views = open_engine(made, purpose="events"), open_engine(made, purpose="views")
+def _make_tables(events: Engine, views: Engine) -> None:
     stream = Stream(events)
     Follower(stream, views).close()
     stream.close()
     events.dispose()
     views.dispose()
+
+
+@cache
+def _template() -> str:
+    made = new_database()
+    _make_tables(open_engine(made, purpose="events"), open_engine(made, purpose="views"))
     return made
+
+
+@cache
+def _views_file() -> bytes:
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        _make_tables(engine(place, "events"), engine(place, "views"))
+        return (place / VIEWS_FILE).read_bytes()
+
+
+def prepare_views(directory: Path) -> None:
+    """Put views on SQLite into a directory that have all tables, as after a first start, and no event."""
+    directory.mkdir(0o700, parents=True, exist_ok=True)
+    file = directory / VIEWS_FILE
+    file.touch(0o600)
+    file.write_bytes(_views_file())
 
 
 def prepared_database() -> str:

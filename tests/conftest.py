@@ -18,7 +18,7 @@ from pathbook.client import party_keys
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.ledger.store.database import notify
 from pathbook.services.backup import age
-from tests.books import DATABASE_FILE, prepared_database
+from tests.books import DATABASE_FILE, prepare_views, prepared_database
 from tests.examples import MANY, examples
 from tests.postgres import drop_database, new_database
 
@@ -30,6 +30,15 @@ ENOUGH_BYTES: Final = 2 << 30
 
 MAX_WORKERS: Final = 4
 """The most test processes, because each starts a PostgreSQL and servers of its own."""
+
+DIFFER: Final = frozenset(
+    {"backup", "contract", "endurance", "queries", "store"}
+    | {
+        f"test_{name}.py"
+        for name in ("damaged_events", "damaged_views", "dead_databases", "group", "writers")
+    }
+)
+"""The directories and modules of tests about code that differs by the kind of database."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile(
         "pathbook",
         deadline=None,
-        max_examples=examples(40, 100),
+        max_examples=examples(25, 100),
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("pathbook")
@@ -58,6 +67,30 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell has what it starts in the background ignore Ctrl-C, and so would all that tests start and interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave most tests on PostgreSQL to the heavy ones if their code does not differ by the kind of database.
+
+    They cost a third of the processors' time, and find little that the tests of the store do not. Of each module, the
+    first such test stays, because it meets the tables and the statements of what the module is about.
+    """
+    begun = set[Path]()
+    for item in items:
+        if _is_on_postgresql(item):
+            if item.path in begun and DIFFER.isdisjoint(item.path.parts):
+                item.add_marker(pytest.mark.heavy)
+            begun.add(item.path)
+
+
+def _is_on_postgresql(item: pytest.Item) -> bool:
+    """Tell whether a test is that on PostgreSQL of two. One that is about PostgreSQL names it itself."""
+    is_chosen = any("place" in mark.args[0] for mark in item.iter_markers("parametrize"))
+    found = (
+        isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.callspec.params.get("place")
+    )
+    return found == "postgresql" and not is_chosen
 
 
 def pytest_collection_finish() -> None:
@@ -78,14 +111,17 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A directory that holds books, or names the database that holds them; each test runs on both.
+    """A directory that holds books, or names the database that holds them; each test runs on both, some in heavy runs.
 
-    The database has all tables, which spares a test a quarter of a second. One of the mark `empty_database` has none.
+    The views have all tables, which spares a test a quarter of a second. With the mark `empty_database` they have none.
     """
+    is_empty = request.node.get_closest_marker("empty_database") is not None
     if request.param == "sqlite":
+        if not is_empty:
+            prepare_views(tmp_path)
         yield tmp_path
         return
-    url = new_database() if request.node.get_closest_marker("empty_database") else prepared_database()
+    url = new_database() if is_empty else prepared_database()
     (tmp_path / DATABASE_FILE).write_text(url, "utf-8")
     yield tmp_path
     drop_database(url)

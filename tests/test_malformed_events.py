@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode, leaf_hash
 from pathbook.v1 import events_pb2
+from tests.examples import examples
 from tests.test_stored_format import BYTES, ENVELOPE, REQUEST
 from tests.verify.wire import field, varint
 
@@ -232,7 +233,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return data[:start] + draw(st.binary(max_size=4)) + data[end:]
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(150, 400))
 @given(st.binary() | contents | nearly_events | damaged(), st.booleans())
 def test_any_bytes_are_an_event_or_newer_or_malformed(data: bytes, strict: bool) -> None:
     """Decoding any bytes returns an event or raises NewerEventError or MalformedEventError."""

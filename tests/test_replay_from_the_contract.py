@@ -24,10 +24,10 @@ def test_a_replay_by_the_comments_of_the_contract_gives_every_answer_of_the_serv
     with running(settings) as port, Client(f"127.0.0.1:{port}", book="life") as client:
         life = Life(client, seed)
         life.begin()
-        life.live(examples(300, 450))
+        life.live(examples(200, 450))
         comparison = Comparison(client, life.replay)
         comparison.everything()
-        for position in life.random.sample(range(50, life.replay.position), examples(5, 8)):
+        for position in life.random.sample(range(50, life.replay.position), examples(3, 8)):
             comparison.earlier(position, life.random)
     print(life.replay.kinds, life.refused, comparison.compared.total())  # noqa: T201 - shown if the test fails
     assert comparison.differences == []

@@ -17,8 +17,9 @@ from tests.access.attacks import (
     revoke_in_mid_stream,
 )
 from tests.access.story import told
+from tests.examples import examples
 
-GUESSES: Final = 2_000
+GUESSES: Final = examples(500, 2_000)
 
 ALLOWED: Final = 60
 """How many codes may be guessed in a minute, by default."""

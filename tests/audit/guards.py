@@ -19,11 +19,12 @@ FINDINGS: Final = frozenset({"DifferenceError", "FalseStatementError", "Compared
 
 
 class GuardOf(NamedTuple):
-    """A guard: its module, its number there, and its condition as it is written."""
+    """A guard: its module, its number there, its condition, and what follows from it, both as they are written."""
 
     module: str
     number: int
     condition: str
+    consequence: str
 
 
 def _tells(node: ast.If) -> bool:
@@ -47,31 +48,31 @@ class _Without(ast.NodeTransformer):
 
     def __init__(self, removed: int) -> None:
         self.removed = removed
-        self.conditions: list[str] = []
+        self.guards: list[tuple[str, str]] = []
 
     def visit_If(self, node: ast.If) -> ast.AST:
         """Visit a condition, and what it leads to."""
         if _tells(node):
-            if len(self.conditions) == self.removed:
+            if len(self.guards) == self.removed:
                 node.test = ast.BoolOp(ast.And(), [node.test, ast.Constant(value=False)])
-            self.conditions.append(ast.unparse(node.test))
+            self.guards.append((ast.unparse(node.test), "\n".join(map(ast.unparse, node.body))))
         self.generic_visit(node)
         return ast.fix_missing_locations(node)
 
 
-def _parsed(module: str, removed: int) -> tuple[ast.Module, list[str]]:
+def _parsed(module: str, removed: int) -> tuple[ast.Module, list[tuple[str, str]]]:
     mutant = _Without(removed)
     tree = mutant.visit(ast.parse(inspect.getsource(importlib.import_module(module))))
     assert isinstance(tree, ast.Module)
-    return tree, mutant.conditions
+    return tree, mutant.guards
 
 
 def guards(modules: Sequence[str] = MODULES) -> list[GuardOf]:
     """Return all guards of some modules."""
     return [
-        GuardOf(module, number, condition)
+        GuardOf(module, number, *guard)
         for module in modules
-        for number, condition in enumerate(_parsed(module, -1)[1])
+        for number, guard in enumerate(_parsed(module, -1)[1])
     ]
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 
 import pytest
 
@@ -17,6 +18,7 @@ from pathbook.ledger.values import Price, UnitRange
 from tests.audit.edited_books import ATTACKS, run
 from tests.audit.guards import GuardOf, guards, without
 from tests.audit.honest_book import BOOK, CHECKPOINT, LOG, Edited, at, audit, with_fields
+from tests.examples import examples
 
 LEAST = {"a bit of an event flipped": 400, "another event in its place": 800, "other units": 150}
 """How many edits some attacks have at least. All have ten."""
@@ -92,7 +94,7 @@ def _outcome(log: tuple[bytes, ...], *checkpoints: Checkpoint) -> Outcome:
 def _edits() -> Iterator[Edited]:
     for name, attack in ATTACKS.items():
         if name not in LATER:
-            yield from attack()
+            yield from islice(attack(), None, None, examples(2, 1))
 
 
 @cache
@@ -105,6 +107,21 @@ def distinct() -> list[tuple[Edited, Outcome]]:
             said = re.sub(r"\d+|acme|ann|ben|cat|eve|nobody", "", f"{outcome[1]} {outcome[2]}")
             found.setdefault(said, []).append((edited, outcome))
     return [edit for edits in found.values() for edit in (edits[0], edits[-1])]
+
+
+def likely_first(guard: GuardOf) -> list[tuple[Edited, Outcome]]:
+    """Return the edits of `distinct`, first those whose sentence shares most words with what the guard says."""
+    written = set(_words(guard.consequence))
+
+    def shared(edit: tuple[Edited, Outcome]) -> float:
+        said = _words(edit[1][2])
+        return sum(word in written for word in said) / (len(said) or 1)
+
+    return sorted(distinct(), key=shared, reverse=True)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+", text)
 
 
 OF_ANOTHER_BOOK = Checkpoint("pathbook/other", CHECKPOINT.size, CHECKPOINT.root)
@@ -140,7 +157,7 @@ def test_without_a_guard_an_edit_is_not_found(guard: GuardOf) -> None:
             with without(guard):
                 assert run(name).accepted > 0
             return
-    edits = distinct()
+    edits = likely_first(guard)
     with without(guard):
         assert any(_outcome(edited.log) != outcome for edited, outcome in edits), guard.condition
 

@@ -1,10 +1,6 @@
 """An audit that was interrupted goes on, with the result of one in one piece, and from nothing but its own state."""
 
 import hashlib
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -24,6 +20,8 @@ from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.rules.state import State
 from tests.audit import edited_books, honest_book, signed_books
 from tests.audit.sealed_books import SealedBook
+from tests.examples import examples
+from tests.services.forking import PipedFork
 
 ORIGIN: Final = "pathbook/book"
 LOGS: Final = {"honest": honest_book.LOG, "signed": signed_books.LOG}
@@ -104,7 +102,7 @@ EDITS: Final = [
 ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(12, 30))
 @given(edited=st.sampled_from(EDITS), after=st.integers(1, 500))
 def test_a_difference_is_the_same_after_an_interruption(edited: honest_book.Edited, after: int) -> None:
     """Whatever was edited is found with the same position and rule, wherever before it the audit was interrupted."""
@@ -194,6 +192,7 @@ import sys
 from pathlib import Path
 from pathbook.audit.auditor import Auditor
 from pathbook.audit.state_directory import StateDirectory
+from tests.examples import examples
 from tests.audit.honest_book import LOG
 auditor = Auditor()
 with StateDirectory(Path(sys.argv[1])) as state:
@@ -206,13 +205,10 @@ with StateDirectory(Path(sys.argv[1])) as state:
 
 def test_a_killed_audit_leaves_a_whole_state(tmp_path: Path) -> None:
     """Killed at once while it keeps its state again and again, it leaves the last state or the one before."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, "."])}
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "state")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
-        assert process.stdout is not None
+    with PipedFork(str(tmp_path / "state"), program=KILLED) as process:
         assert process.stdout.readline()
         time.sleep(0.3)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         printed = [1, *map(int, process.stdout.read().split())]
     with StateDirectory(tmp_path / "state") as state:
         auditor = state.load(ORIGIN, "")

@@ -1,8 +1,7 @@
 """Places for books on both kinds of database: served, backed up and restored as an operator does it."""
 
 import contextlib
-import os
-import subprocess
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +15,8 @@ from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from tests.cli.conftest import Ran, pathbook
 from tests.postgres import drop_database, new_database
+from tests.services.forking import PipedFork
 from tests.services.masks import BOOK, begin, boxes, yuan
-from tests.services.process import COMMAND
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -32,14 +31,9 @@ class Place(NamedTuple):
         """Run the command line on these books."""
         return pathbook("--data", str(self.data), *self._named(), *arguments)
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str) -> PipedFork:
         """Start the command line on these books, in a process of its own that a test may kill."""
-        return subprocess.Popen(
-            [*COMMAND, "--data", str(self.data), *self._named(), *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=os.environ,
-        )
+        return PipedFork("--data", str(self.data), *self._named(), *arguments)
 
     def _named(self) -> list[str]:
         return ["--database", self.database] if self.database else []
@@ -73,6 +67,18 @@ def new_place(kind: str, data: Path) -> Iterator[Place]:
         yield Place(data, "")
         return
     url = new_database()
+    yield Place(data, url)
+    drop_database(url)
+
+
+@contextlib.contextmanager
+def copied(origin: Place, data: Path) -> Iterator[Place]:
+    """Yield a copy of a place that no server has open."""
+    shutil.copytree(origin.data, data)
+    if not origin.database:
+        yield Place(data, "")
+        return
+    url = new_database(origin.database)
     yield Place(data, url)
     drop_database(url)
 

@@ -20,7 +20,7 @@ from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.tree.log_tree import LogTree
 from pathbook.services.log_key import LogKey, read_log_key
 from pathbook.services.storage import EVENTS_FILE
-from tests.backup.places import Place, begun, signed, sold
+from tests.backup.places import Place, copied, signed, sold
 from tests.postgres import driver_url
 from tests.services.masks import BEGUN
 
@@ -175,13 +175,16 @@ def test_a_clock_that_is_not_believed_is_a_fault(books: Place) -> None:
     ("damage", "subject", "words"), [(*each[1:],) for each in damages()], ids=[each[0] for each in damages()]
 )
 def test_a_damaged_directory_is_a_fault_with_what_to_do(
-    tmp_path: Path, damage: Callable[[Path], object], subject: str, words: str
+    tmp_path: Path,
+    origin: Callable[[str], Place],
+    damage: Callable[[Path], object],
+    subject: str,
+    words: str,
 ) -> None:
     """Each damage is named, exits 1, and is not made worse."""
-    place = Place(tmp_path / "books", "")
-    begun(place)
-    private(place)
-    damage(place.data)
+    with copied(origin("sqlite"), tmp_path / "books") as place:
+        private(place)
+        damage(place.data)
     before = snapshot(place.data)
     found = findings(place, 1)
     faults = [each for each in found if each["state"] == "fault"]

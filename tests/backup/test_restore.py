@@ -263,14 +263,10 @@ def test_a_killed_restore_leaves_nothing_or_a_whole_book(
     chance = random.Random(3)
     for number in range(examples(4, 12)):
         target = empty if empty.database else Place(tmp_path / f"restored-{number}", "")
-        process = target.start("restore", str(to), "--key", str(books.data / "codes.key"))
-        assert process.stderr is not None
-        try:
-            process.wait(timeout=chance.uniform(0.5, 2.5))
-        except subprocess.TimeoutExpired:
+        with target.start("restore", str(to), "--key", str(books.data / "codes.key")) as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0.0, 1.5))
             process.kill()
-            process.wait()
-        process.stderr.close()
         if target.database or not target.data.exists():
             break_off_is_clean(target, head)
         else:

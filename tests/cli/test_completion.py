@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import pathbook
 from tests.cli.test_usage import slow_modules
+from tests.services.forking import PipedFork
 
 PROGRAM = "from pathbook.cli.main import main; main()"
 
@@ -18,15 +19,10 @@ def completed(line: str) -> list[str]:
     """Return the words that the Tab key offers at the end of a command line in Bash."""
     words = f"pathbook {line}".split(" ")
     asked = {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
-    ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, **asked, "_PATHBOOK_COMPLETE": "bash_complete"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ran.stderr == ""
-    return ran.stdout.split()
+    process = PipedFork(environment={**os.environ, **asked, "_PATHBOOK_COMPLETE": "bash_complete"})
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    return out.split()
 
 
 @pytest.mark.parametrize(

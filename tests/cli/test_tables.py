@@ -2,8 +2,6 @@
 
 import shutil
 import signal
-import subprocess
-import sys
 import unicodedata
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathbook.cli import output, path_table, printing
 from pathbook.ledger.values import Price
 from pathbook.v1.values_pb2 import UnitState
 from tests.cli.conftest import pathbook
+from tests.services.forking import PipedFork
 
 WIDEST = 100
 """The columns that every table of the demo's book fits."""
@@ -95,31 +94,19 @@ def test_a_write_prints_its_position(tmp_path: Path) -> None:
 )
 def test_a_closed_pipe_is_not_an_error(demo: Path, verb: list[str]) -> None:
     """If the reader of the output closes the pipe, the command exits at once, silently, and not with 0."""
-    program = "from pathbook.cli.main import main; main()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program, *verb, "--data", str(demo)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        assert running.stderr is not None
+    with PipedFork(*verb, "--data", str(demo)) as running:
         running.stdout.close()
-        assert running.stderr.read() == b""
+        assert running.stderr.read() == ""
         assert running.wait(30) == 141
 
 
 def test_an_interrupt_is_not_an_error(server: str) -> None:
     """Ctrl-C ends a command that follows events, silently, with the exit code of shells."""
-    program = "from pathbook.cli.main import main; main()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program, "--server", server, "events", "follow", "--after", "0"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        assert running.stderr is not None
+    with PipedFork("--server", server, "events", "follow", "--after", "0") as running:
         assert running.stdout.readline()
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 130
-        assert running.stderr.read().strip() == b""
+        assert running.stderr.read().strip() == ""
 
 
 @pytest.mark.parametrize("verb", [["serve", "--listen", "127.0.0.1:0"], ["views", "follow"]])
@@ -128,16 +115,11 @@ def test_an_interrupted_server_ends_as_it_was_told(
 ) -> None:
     """Ctrl-C is how a server is stopped. It drains, and exits with 0 and without a traceback."""
     data = shutil.copytree(closed_demo, tmp_path / "data")
-    with subprocess.Popen(
-        [sys.executable, "-m", "pathbook", *verb, "--data", str(data)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        assert running.stderr is not None
+    with PipedFork(*verb, "--data", str(data)) as running:
         assert (running.stderr if verb[0] == "views" else running.stdout).readline()
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 0
-        assert b"Traceback" not in running.stderr.read()
+        assert "Traceback" not in running.stderr.read()
 
 
 @given(st.text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ from tests.books import DATABASE_FILE, PATIENCE, engine
 from tests.endurance.publications import contradictions
 from tests.endurance.sheets import BOOK, SHEET_ROWS, run_verb, write_sheet
 from tests.postgres import drop_database, new_database
-from tests.services.process import COMMAND
 from tests.store.follower_process import rows_of
 
 if TYPE_CHECKING:
@@ -94,20 +92,8 @@ def compare_answers(life: Life, client: Client) -> None:
 def compare_sheet(life: Life, number: int) -> None:
     """Import a sheet again: all of its rows must be duplicates."""
     sheet = write_sheet(life._sheets, number)
-    options = (
-        "import",
-        str(sheet),
-        "--recipe",
-        "iowa",
-        "--server",
-        life.target,
-        "--book",
-        BOOK,
-        "--output",
-        "json",
-    )
-    done = subprocess.run([*COMMAND, *options], capture_output=True, timeout=4 * PATIENCE, check=False)
-    summary = msgspec.json.decode(done.stdout)
+    options = ("--recipe", "iowa", "--server", life.target, "--book", BOOK, "--output", "json")
+    summary = msgspec.json.decode(run_verb("import", str(sheet), *options))
     assert (summary["duplicate"], summary["accepted"], summary["rejected"]) == (SHEET_ROWS, 0, 0), summary
 
 

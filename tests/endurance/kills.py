@@ -29,6 +29,7 @@ from tests.endurance import comparing
 from tests.endurance.publications import Publications
 from tests.endurance.sheets import BOOK, SHEET_ROWS, run_verb, write_sheet
 from tests.postgres import drop_database, new_database
+from tests.services.forking import PipedFork
 from tests.services.masks import begin, boxes, yuan
 from tests.services.process import COMMAND, Running
 
@@ -94,7 +95,7 @@ class Life:
         self._follower = Running(place, "views", "follow")
         with self.client() as client:
             begin(client, BOXES)
-        self._importer: subprocess.Popen[bytes] | None = None
+        self._importer: PipedFork | None = None
         self.publications = Publications(sheets.with_name(f"{sheets.name}-published"), self.target)
         self.errors: list[BaseException] = []
         works = [*([self._write_singles] * SINGLE_WRITERS), self._write_batches, self._write_offers]
@@ -242,10 +243,8 @@ class Life:
     def _import(self, sheet: Path) -> int:
         """Import a sheet to its end, or until it is killed. Return the exit code."""
         options = ("import", str(sheet), "--recipe", "iowa", "--server", self.target, "--book", BOOK)
-        self._importer = subprocess.Popen(
-            [*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        _, told = self._importer.communicate(timeout=4 * PATIENCE)
+        self._importer = PipedFork(*options)
+        _, told = self._importer.communicate()
         code = self._importer.returncode
         assert code in (0, 4, -9), (code, told)
         return code

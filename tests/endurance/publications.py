@@ -1,15 +1,13 @@
 """Publishes the log of a book again and again, however often it is killed, and remembers each checkpoint it saw."""
 
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.proofs.tree import Frontier
-from tests.books import PATIENCE
 from tests.endurance.sheets import BOOK
 from tests.publishing.reading import Reader
-from tests.services.process import COMMAND
+from tests.services.forking import PipedFork
 
 Seen = dict[int, set[bytes]]
 """The roots that were published of each size: one, unless two checkpoints contradict each other."""
@@ -22,18 +20,16 @@ class Publications:
         """Publish what a server has to a directory."""
         self.directory, self._target = directory, target
         self.seen: Seen = {}
-        self._publisher: subprocess.Popen[bytes] | None = None
+        self._publisher: PipedFork | None = None
 
     def publish(self) -> bool:
         """Publish once, and read the whole directory as a stranger does. Return whether it came to its end."""
         options = ("publish", "--to", str(self.directory), "--entries", "--server", self._target)
-        self._publisher = subprocess.Popen(
-            [*COMMAND, *options, "--book", BOOK], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        _, told = self._publisher.communicate(timeout=4 * PATIENCE)
+        self._publisher = PipedFork(*options, "--book", BOOK)
+        _, told = self._publisher.communicate()
         code = self._publisher.returncode
         # A book has no checkpoint before its first seal, and a server that is killed answers nothing for a while.
-        assert code in (0, -9) or b"CHECKPOINT_MISSING" in told or b"UNAVAILABLE" in told, (code, told)
+        assert code in (0, -9) or "CHECKPOINT_MISSING" in told or "UNAVAILABLE" in told, (code, told)
         if (self.directory / "checkpoint").exists():
             reader = Reader(self.directory)
             reader.check(entries=True)

@@ -1,12 +1,10 @@
 """The sheets that are imported while processes are killed, and how a verb is run."""
 
-import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.books import PATIENCE
 from tests.importing.sheets import GIN, RUM, sold, write
-from tests.services.process import COMMAND
+from tests.services.forking import PipedFork
 
 BOOK: Final = "masks"
 
@@ -16,11 +14,10 @@ SHEET_ROWS: Final = 600
 
 def run_verb(*arguments: str) -> str:
     """Run a verb of the command line in a process of its own, and return what it printed."""
-    done = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=4 * PATIENCE, check=False
-    )
-    assert done.returncode == 0, done
-    return done.stdout
+    process = PipedFork(*arguments)
+    out, told = process.communicate()
+    assert process.returncode == 0, (process.returncode, told)
+    return out
 
 
 def write_sheet(directory: Path, number: int) -> Path:

@@ -1,4 +1,4 @@
-"""Dirty variants of one sheet of 200 rows: encodings, quotes, and the habits of programs and types."""
+"""Dirty variants of one sheet: encodings, quotes, and the habits of programs and types."""
 
 import csv
 import datetime
@@ -12,7 +12,10 @@ from typing import Final, NamedTuple
 import pyarrow
 from pyarrow import parquet
 
-ROWS: Final = 200
+from tests.examples import examples
+
+ROWS: Final = examples(70, 200)
+"""How many rows the sheet has."""
 
 NAMES: Final = ("day", "from", "to", "level", "barcode", "lot", "best before", "title", "units", "price")
 
@@ -170,7 +173,7 @@ def of_quotes() -> Iterator[tuple[str, Dirty]]:
     yield "as it is", Dirty(whole.encode())
     yield "two stray quotes", Dirty(lines_changed(stray, 3, 7), 2)
     yield "a stray quote in every line", Dirty(lines_changed(stray, *range(1, ROWS + 1)), ROWS)
-    yield "a quote that never closes", Dirty(lines_changed(stray, 100), 1)
+    yield "a quote that never closes", Dirty(lines_changed(stray, ROWS // 2), 1)
     yield "a quote that opens in the last line", Dirty(lines_changed(stray, ROWS), 1)
     yield "stray quotes in two rows that follow each other", Dirty(lines_changed(stray, 50, 51), 2)
     empty = [line.replace("Face mask", "") for line in whole.splitlines()]
@@ -280,8 +283,8 @@ def of_programs() -> Iterator[tuple[str, Dirty]]:
         "TRUE",
     )
     yield "errors of a spreadsheet", Dirty(written(missing), 7)
-    returned = changed("units", lambda _: "(1)", (150,))
-    returned[151][8], returned[152][8], returned[153][8] = "\u22121", "1-", "-900"
+    returned = changed("units", lambda _: "(1)", (65,))
+    returned[66][8], returned[67][8], returned[68][8] = "\u22121", "1-", "-900"
     yield "returns in brackets and with other minus signs", Dirty(written(returned), 1)
     total = ["Total", "", "", "", "", "", "", "", "800", "99999.99"]
     yield "a line with the total", Dirty(written([*sheet(), total]), 1, ROWS + 1)
@@ -297,11 +300,11 @@ def of_programs() -> Iterator[tuple[str, Dirty]]:
     )
     yield (
         "two days of expiry of one lot",
-        Dirty(written(changed("best before", lambda _: "2030-01-31", (198, 199))), 2),
+        Dirty(written(changed("best before", lambda _: "2030-01-31", (ROWS - 2, ROWS - 1))), 2),
     )
     yield (
         "a lot whose expiry is often left out",
-        Dirty(written(changed("best before", lambda _: "", range(0, 200, 3)))),
+        Dirty(written(changed("best before", lambda _: "", range(0, ROWS, 3)))),
     )
 
 

@@ -2,8 +2,6 @@
 
 import itertools
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,9 +11,10 @@ import pytest
 
 from pathbook.client import Client
 from tests.importing.sheets import BOOK, GIN, RUM, Import, events, open_book, parse_summary, sold, write
+from tests.services.forking import PipedFork
 from tests.services.process import ServerProcess, served
 
-ROWS: Final = 2_100
+ROWS: Final = 1_500
 """Enough rows that an import is not finished when a test sees that it has begun."""
 
 TABLES: Final = 3
@@ -27,11 +26,13 @@ BEGUN_POSITION: Final = 600
 SECONDS: Final = 60
 """How long a process may take on a busy machine before a test fails."""
 
-IMPORT: Final = "from pathbook.cli.main import main; main()"
-"""The program of an import process."""
-
-IMPATIENT: Final = f"from pathbook.cli import connection; connection.LONG_RETRY_TIMEOUT_S = 2.0; {IMPORT}"
-"""The same program with a short retry timeout, for a server that does not come back."""
+IMPATIENT: Final = """
+from pathbook.cli import connection
+connection.LONG_RETRY_TIMEOUT_S = 2.0
+from pathbook.cli.main import main
+main()
+"""
+"""The program of the command line with a short retry timeout, for a server that does not come back."""
 
 
 @pytest.fixture
@@ -55,9 +56,7 @@ def rows() -> Iterator[tuple[str, ...]]:
     return (sold(RUM if number % 3 else GIN, 1 + number % 7, str(number % 40)) for number in range(ROWS))
 
 
-def begin_import(
-    table: Path, target: str, program: str = IMPORT, more: Sequence[str] = ()
-) -> subprocess.Popen[str]:
+def begin_import(table: Path, target: str, program: str = "", more: Sequence[str] = ()) -> PipedFork:
     """Start an import of a table in another process."""
     arguments = [
         "import",
@@ -72,8 +71,7 @@ def begin_import(
         "json",
         *more,
     ]
-    command = [sys.executable, "-c", program, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return PipedFork(*arguments, program=program)
 
 
 def wait_until_begun(target: str, begun: int = BEGUN_POSITION) -> None:

@@ -1,14 +1,16 @@
 """One day of Iowa's real sales of spirits is imported, with sums exact to the cent."""
 
 import contextlib
+import csv
 import datetime
 import io
 import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -30,6 +32,26 @@ TABLE: Final = Path(__file__).resolve().parents[2].parent / "shared" / "data" / 
 TESTS: Final = 4
 """How many tests here need the table, which is not part of the project."""
 
+
+class Day(NamedTuple):
+    """The first rows of the day, and what they add up to."""
+
+    rows: int
+    accepted: int
+    rejected: int
+    bottles: int
+    cost: int
+    retail: int
+    vendors: int
+    stores: int
+
+
+BEGINNING: Final = Day(1_500, 1_496, 4, 11_474, 9_267_065, 13_918_865, 42, 193)
+"""What is imported each time."""
+
+WHOLE: Final = Day(9_510, 9_503, 7, 81_107, 69_237_162, 103_995_109, 54, 224)
+"""What the heavy tests import, too."""
+
 BOTTLES: Final = 1_000
 """How many bottles are proven."""
 
@@ -39,53 +61,81 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(
+    scope="module",
+    params=[BEGINNING, pytest.param(WHOLE, marks=pytest.mark.heavy)],
+    ids=["beginning", "whole"],
+)
+def day(request: pytest.FixtureRequest) -> Day:
+    """How much of the day is imported."""
+    assert isinstance(request.param, Day)
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def table(day: Day, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first rows of the table."""
+    path = tmp_path_factory.mktemp("day") / TABLE.name
+    with (
+        TABLE.open(newline="", encoding="utf-8") as rows,
+        path.open("w", newline="", encoding="utf-8") as first,
+    ):
+        csv.writer(first).writerows(islice(csv.reader(rows), 1 + day.rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def target(day: Day, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server for all tests of this module, which depend on their order."""
+    assert day.rows
     with running(Settings(data=tmp_path_factory.mktemp("iowa"), listen="127.0.0.1:0", seals=True)) as port:
         open_book(f"127.0.0.1:{port}", "book")
         yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
-def first(target: str) -> Summary:
+def first(target: str, table: Path) -> Summary:
     """The summary of the first import of the table."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        assert run(arguments(target)) == 0
+        assert run(arguments(target, table)) == 0
     return parse_summary(out.getvalue())
 
 
-def arguments(target: str, table: Path = TABLE) -> list[str]:
+def arguments(target: str, table: Path) -> list[str]:
     """Return the arguments of the command that imports the table."""
     return ["import", str(table), "--recipe", "iowa", "--server", target, "--output", "json"]
 
 
-def test_the_figures_are_those_of_the_table(first: Summary, target: str) -> None:
-    """9,503 of 9,510 rows are recorded, as 19,006 transfers of 81,107 bottles, and both sums are exact."""
-    assert (first.accepted, first.duplicate, first.rejected) == (9_503, 0, 7)
+def test_the_figures_are_those_of_the_table(first: Summary, target: str, day: Day) -> None:
+    """Of the day, 9,503 of 9,510 rows are recorded as 19,006 transfers of 81,107 bottles, and both sums are exact."""
+    assert (first.accepted, first.duplicate, first.rejected) == (day.accepted, 0, day.rejected)
     assert {each.reason for each in first.rejections} == {"CELL_EMPTY: state_bottle_cost is empty."}
-    assert (first.transfers, first.units) == (19_006, 81_107)
+    assert (first.transfers, first.units) == (2 * day.accepted, day.bottles)
     assert first.amounts == {
-        "cost": {"USD": Amount(69_237_162, "692371.62")},
-        "retail": {"USD": Amount(103_995_109, "1039951.09")},
+        "cost": {"USD": Amount(day.cost, f"{day.cost // 100}.{day.cost % 100:02}")},
+        "retail": {"USD": Amount(day.retail, f"{day.retail // 100}.{day.retail % 100:02}")},
     }
     with Client(target, book="book") as client:
         client.position = client.get_head().position
         parties = list(client.list_parties())
-        assert [sum(party.kind == kind for party in parties) for kind in (1, 2, 3)] == [54, 1, 224]
-        assert sum(batch.size for batch in client.list_batches()) == 81_107
+        assert [sum(party.kind == kind for party in parties) for kind in (1, 2, 3)] == [
+            day.vendors,
+            1,
+            day.stores,
+        ]
+        assert sum(batch.size for batch in client.list_batches()) == day.bottles
 
 
 def test_a_repeat_of_the_import_has_only_duplicates(
-    first: Summary, target: str, capsys: pytest.CaptureFixture[str]
+    first: Summary, target: str, table: Path, day: Day, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A second import adds no event and prints the same sums."""
     with Client(target, book="book") as client:
         head = sealed_head(client)
-        assert run(arguments(target)) == 0
+        assert run(arguments(target, table)) == 0
         again = parse_summary(capsys.readouterr().out)
         assert client.get_head().position == head
-    assert (again.accepted, again.duplicate, again.rejected) == (0, 9_503, 7)
+    assert (again.accepted, again.duplicate, again.rejected) == (0, day.accepted, day.rejected)
     assert (again.transfers, again.units, again.amounts) == (first.transfers, first.units, first.amounts)
 
 

@@ -25,6 +25,7 @@ from pathbook.ledger.proofs.tree import (
     root_of_multiproof,
     tree_root,
 )
+from tests.examples import examples
 from tests.proofs.prover import hashes_beside
 from tests.proofs.prover import root as by_definition
 from tests.proofs.vectors import VECTORS, missing
@@ -104,7 +105,7 @@ def test_every_leaf_is_proved_and_no_other(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=examples(25, 60))
 def test_some_leaves_are_proved_together_and_no_others(data: st.DataObject) -> None:
     """A multiproof is by its definition, leads to the root, and to no root once anything of it is changed."""
     size = data.draw(st.integers(1, 40))

@@ -20,6 +20,7 @@ from pathbook.ledger.reports.story import BatchStory, ToldEvent, told
 from pathbook.ledger.reports.sums import fold_together
 from pathbook.ledger.reports.ties import KEYS, TRADES
 from pathbook.ledger.values import UnitState
+from tests.examples import examples
 from tests.projections.synthetic import SyntheticBook
 from tests.reports.folding import rows_of, summed
 from tests.reports.naive_units import NaiveUnits
@@ -42,7 +43,7 @@ books = st.builds(SyntheticBook, st.integers(0, 2**32 - 1), st.integers(20, 160)
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.name)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10, 25), deadline=None)
 @given(book=books, cuts=st.lists(st.integers(0, 200), max_size=6))
 def test_any_cut_leads_to_the_same_sums(report: Report, book: SyntheticBook, cuts: list[int]) -> None:
     """A report that was followed in any groups is the same as one that was built at once."""
@@ -52,7 +53,7 @@ def test_any_cut_leads_to_the_same_sums(report: Report, book: SyntheticBook, cut
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.name)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10, 25), deadline=None)
 @given(book=books)
 def test_no_sum_that_counts_things_is_ever_negative(report: Report, book: SyntheticBook) -> None:
     """After every event, each count of each row is at least 0. A finding is the sum of its changes."""
@@ -87,7 +88,7 @@ def test_a_report_whose_rows_fail_stops_no_other_one() -> None:
     assert found[DEPTHS] == list(DEPTHS.folded(told(recorded)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25, 60), deadline=None)
 @given(book=books)
 def test_the_sums_are_what_a_naive_replay_of_units_counts(book: SyntheticBook) -> None:
     """Holdings, lines, depths and hops agree with a model that has an object for each unit."""
@@ -116,7 +117,7 @@ def test_the_sums_are_what_a_naive_replay_of_units_counts(book: SyntheticBook) -
     assert hops == naive.hops()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25, 60), deadline=None)
 @given(book=books)
 def test_open_offers_are_those_that_reserve_units(book: SyntheticBook) -> None:
     """The units of open offers are the units in the state OFFERED, by the offer that reserves them."""

@@ -30,7 +30,7 @@ class Model(Registers, RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=examples(80, 200), stateful_step_count=50)
+TestModel.settings = settings(max_examples=examples(40, 200), stateful_step_count=50)
 
 
 @pytest.mark.heavy

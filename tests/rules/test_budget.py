@@ -50,7 +50,7 @@ batch L of mask size {size} made 2025-12-01 by acme
 
 
 @pytest.mark.skipif(compiled.kind() == "compiled", reason="The lines of compiled modules cannot be counted.")
-@settings(max_examples=examples(60, 150), deadline=None)
+@settings(max_examples=examples(25, 150), deadline=None)
 @given(command=requests(), limited=st.booleans())
 def test_steps_are_linear_in_what_is_touched(command: Command, limited: bool) -> None:
     """However a request is made, it spends at most a few steps on each thing that it could touch."""
@@ -89,7 +89,7 @@ def lines_run(work: Callable[[], object]) -> int:
     return count
 
 
-@settings(max_examples=examples(60, 150), deadline=None)
+@settings(max_examples=examples(25, 150), deadline=None)
 @given(command=requests())
 def test_every_loop_counts_its_steps(command: Command) -> None:
     """The lines that run are at most some for each step, so no loop is left out."""

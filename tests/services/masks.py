@@ -14,7 +14,7 @@ from pathbook.client import Client, RefusedError, select
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from pathbook.v1.values_pb2 import PARTY_KIND_AGENT, PARTY_KIND_BRAND, PARTY_KIND_SHOP, Selection
-from tests.books import DATABASE_FILE
+from tests.books import DATABASE_FILE, prepare_views
 
 BOOK: Final = "masks"
 MASK: Final = "04006381333931"
@@ -31,7 +31,9 @@ EXPIRES_ON: Final = TODAY + datetime.timedelta(days=30)
 
 @contextlib.contextmanager
 def opened(data: Path, level: int = logging.WARNING) -> Iterator[Client]:
-    """Serve a directory, and yield a client of the book of masks."""
+    """Serve a directory, and yield a client of the book of masks. A new directory has the tables of the views."""
+    if not data.exists():
+        prepare_views(data)
     settings = Settings(data=data, listen="127.0.0.1:0")
     with running(settings, level) as port, Client(f"127.0.0.1:{port}", book=BOOK, retry_seconds=0) as client:
         yield client

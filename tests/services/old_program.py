@@ -59,5 +59,10 @@ def main(place: Path, database: str, version: str) -> None:
     say(f"{accepted} {len(outcomes) - accepted}")
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+PROGRAM: Final = """
+import sys
+from pathlib import Path
+from tests.services.old_program import main
+main(Path(sys.argv[1]), *sys.argv[2:])
+"""
+"""Runs `main` with its arguments."""

@@ -37,11 +37,14 @@ class Running:
         arguments = ["--data", str(place), verb, *options]
         environment = {"PATHBOOK_OPEN": "1", **os.environ, "PATHBOOK_DATABASE": database}
         self._process: subprocess.Popen[bytes] | Fork
-        if command == COMMAND:
-            self._process = loader().fork(arguments, environment, self.out, self.log)
-            return
-        with self.log.open("w") as log, self.out.open("w") as out:
-            self._process = subprocess.Popen([*command, *arguments], stdout=out, stderr=log, env=environment)
+        with self.log.open("w") as log, self.out.open("w") as out, Path(os.devnull).open() as nothing:
+            if command == COMMAND:
+                streams = [file.fileno() for file in (nothing, out, log)]
+                self._process = loader().fork(arguments, environment, streams)
+            else:
+                self._process = subprocess.Popen(
+                    [*command, *arguments], stdout=out, stderr=log, env=environment
+                )
 
     @property
     def id(self) -> int:

@@ -1,8 +1,6 @@
 """Programs of two versions of the views: the new one builds its own beside the old one, which goes on writing."""
 
 import contextlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +18,8 @@ from tests.backup.places import Place
 from tests.books import PATIENCE
 from tests.postgres import drop_database, new_database
 from tests.scenario import NOON
-from tests.services.old_program import VERSION
+from tests.services.forking import PipedFork
+from tests.services.old_program import PROGRAM, VERSION
 from tests.services.process import followed, served
 from tests.services.test_changed_files import health
 
@@ -40,18 +39,12 @@ class OldProgram:
     """A process of an older version that writes."""
 
     def __init__(self, place: Place, version: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.services.old_program", str(place.data), place.database, version],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
+        self._process = PipedFork(str(place.data), place.database, version, program=PROGRAM)
         assert self._process.stdout.readline() == "ready\n"
 
     def stop(self) -> tuple[int, int]:
         """Return how many of its writes were accepted, and how many were refused."""
-        out, _ = self._process.communicate("", timeout=PATIENCE)
+        out, _ = self._process.communicate(PATIENCE)
         accepted, refused = out.split()
         return int(accepted), int(refused)
 

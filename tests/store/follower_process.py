@@ -1,7 +1,5 @@
 """Starts follower processes that a test can kill, and reads all rows that a follower has written."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +17,7 @@ from pathbook.ledger.store.views import tables
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.tracking import TRACKING
 from tests.books import url
+from tests.services.forking import PipedFork
 
 FOLLOW = """
 import sys
@@ -62,24 +61,16 @@ def rows_at_once(stream: Stream, directory: Path, *books: str) -> Rows:
     return rows
 
 
-def child(place: Path, work: str, events_at_once: int, *, worker: bool = False) -> subprocess.Popen[str]:
+def child(place: Path, work: str, events_at_once: int, *, worker: bool = False) -> PipedFork:
     """Start a follower process; with ``worker``, a second process helps it to rebuild even a short log."""
-    arguments = [
-        sys.executable,
-        "-c",
-        FOLLOW,
-        url(place, "events"),
-        url(place, "views"),
-        work,
-        str(events_at_once),
-        "worker" if worker else "alone",
-    ]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    help_of = "worker" if worker else "alone"
+    return PipedFork(
+        url(place, "events"), url(place, "views"), work, str(events_at_once), help_of, program=FOLLOW
+    )
 
 
-def kill_after(process: subprocess.Popen[str], transactions: int, pause: float) -> None:
+def kill_after(process: PipedFork, transactions: int, pause: float) -> None:
     """Kill a follower process ``pause`` seconds after a number of transactions."""
-    assert process.stdout is not None
     for _ in range(transactions + 1):
         assert process.stdout.readline()
     time.sleep(pause)

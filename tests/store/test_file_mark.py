@@ -2,10 +2,7 @@
 
 import random
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.log.file_mark import NewestEventsMissingError, require_newest_events
 from pathbook.ledger.store.log.stream import Stream
 from tests.examples import examples
+from tests.services.forking import PipedFork
 
 APPEND = """
 import sys
@@ -41,22 +39,19 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "events.sqlite"
 
 
-def writer(log: Path, pages: int) -> subprocess.Popen[str]:
+def writer(log: Path, pages: int) -> PipedFork:
     """Start a process that appends, and that goes through the steps of the mark after so many pages."""
-    return subprocess.Popen(
-        [sys.executable, "-c", APPEND, str(log), str(pages)], stdout=subprocess.PIPE, text=True
-    )
+    return PipedFork(str(log), str(pages), program=APPEND)
 
 
-def written(process: subprocess.Popen[str], lines: int) -> int:
+def written(process: PipedFork, lines: int) -> int:
     """Wait for so many lines of a writer, and return the last position."""
-    assert process.stdout is not None
     return [int(process.stdout.readline()) for _ in range(lines)][-1]
 
 
-def killed(process: subprocess.Popen[str]) -> int:
+def killed(process: PipedFork) -> int:
     """Kill a writer, and return the last position that it printed, 0 for none."""
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     lines = process.communicate()[0].splitlines(keepends=True)
     return max((int(line) for line in lines if line.endswith("\n")), default=0)
 

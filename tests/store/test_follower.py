@@ -42,7 +42,7 @@ PATIENCE = 60.0
 """How long (seconds) a test waits for anything before it fails."""
 
 
-@settings(max_examples=examples(8, 25))
+@settings(max_examples=examples(5, 25))
 @given(
     seed=st.integers(0, 2**32),
     length=st.integers(0, 100),

@@ -60,7 +60,7 @@ def test_the_views_hold_the_head_of_every_party_and_batch(
     assert any(head.head_position > 9 for chain, head in expected.items() if isinstance(chain, int))
 
 
-@pytest.mark.parametrize("limit", [0, 3, 1_000_000])
+@pytest.mark.parametrize("limit", [0, 3, pytest.param(1_000_000, marks=pytest.mark.heavy)])
 def test_heads_do_not_depend_on_what_is_cached(
     limit: int, stream: Stream, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=examples(10, 30))
+@settings(max_examples=examples(6, 30))
 @given(moves, st.integers(1, 100))
 def test_chains_of_any_length_are_read_back_equal(
     moves: list[tuple[Callable[[Shuttle, int, int], None], int, int]], events_at_once: int

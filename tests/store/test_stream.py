@@ -3,8 +3,6 @@
 import contextlib
 import itertools
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +20,7 @@ from pathbook.ledger.store.log.event_hashes import StoredEntry
 from pathbook.ledger.store.log.stream import PositionTakenError, Stream
 from tests.books import wait_beyond
 from tests.examples import examples
+from tests.services.forking import PipedFork
 
 Connect = Callable[[Purpose], Engine]
 Locate = Callable[[Purpose], str]
@@ -54,16 +53,13 @@ for group in range(groups):
 """A program that appends groups of numbered entries under its name, after the entries of others."""
 
 
-def start_writer(url: str, name: str, groups: int, size: int) -> subprocess.Popen[str]:
+def start_writer(url: str, name: str, groups: int, size: int) -> PipedFork:
     """Start a writer process, which begins when it gets a line on its standard input."""
-    arguments = [sys.executable, "-c", WRITER, url, name, str(groups), str(size)]
-    return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return PipedFork(url, name, str(groups), str(size), program=WRITER)
 
 
-def go(writer: subprocess.Popen[str]) -> None:
+def go(writer: PipedFork) -> None:
     """Let a ready writer begin."""
-    assert writer.stdout is not None
-    assert writer.stdin is not None
     assert writer.stdout.readline() == "ready\n"
     writer.stdin.write("\n")
     writer.stdin.flush()

@@ -77,7 +77,7 @@ def story_path() -> GetPathResponse:
 
 
 @given(st.data())
-@settings(max_examples=40)
+@settings(max_examples=examples(15, 40))
 def test_any_other_value_of_any_field_is_refuted(data: st.DataObject) -> None:
     """A changed number, name or mark contradicts the events, unless only a newer program knows the number."""
     copy = GetPathResponse()

@@ -17,6 +17,7 @@ from pathbook.v1.values_pb2 import Attestation
 from pathbook.v1.values_pb2 import UnitState as UnitStateNumber
 from pathbook.verify.replay import ContradictionError, ReplayedStep, replay
 from pathbook.verify.verdicts import Policy, Verdict
+from tests.examples import examples
 from tests.verify.written_paths import check, masks, with_event
 
 PRICE = Price(15_000, "CNY")
@@ -89,7 +90,7 @@ def commissioned() -> GetPathResponse:
 
 
 @given(made_up(), st.sampled_from(["", "ann"]))
-@settings(max_examples=60)
+@settings(max_examples=examples(25, 60))
 def test_a_made_up_past_is_judged(path: GetPathResponse, seller: str) -> None:
     """An operator that makes up a whole past gets a verdict, whether or not its claims fit."""
     steps = replay(path)

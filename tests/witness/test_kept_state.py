@@ -2,10 +2,7 @@
 
 import contextlib
 import http.client
-import os
 import signal
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +14,7 @@ from pathbook.ledger.proofs.signed_note import parse_note
 from pathbook.ledger.proofs.submission import SIZE_TYPE
 from pathbook.witness.key_file import WitnessKey, make_witness_key
 from pathbook.witness.state import State, StateError
+from tests.services.forking import PipedFork
 from tests.witness.logs import (
     FORK,
     KEY,
@@ -130,13 +128,7 @@ with serving("127.0.0.1:0", Witness(KEY, known, state, Clock(), print).add_check
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_kill_between_keeping_and_answering_contradicts_nothing(tmp_path: Path, moment: str) -> None:
     """No cosignature leaves a witness that is killed there, and the next one knows what was kept."""
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, tmp_path / "state", moment],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    ) as process:
-        assert process.stdout is not None
+    with PipedFork(str(tmp_path / "state"), moment, program=KILLED) as process:
         served = Served(process.stdout.readline().strip(), Clock(), [])
         assert served.add(LOG, 0, 3).status == 200
         with pytest.raises((OSError, ConnectionError)):
@@ -158,16 +150,11 @@ def test_a_witness_that_is_killed_at_random_moments_is_one_witness(tmp_path: Pat
     key, logs = tmp_path / "w.key", tmp_path / "logs"
     made = make_witness_key(key, "witness.example/w2")
     logs.write_text(f"log {LOG.key}\nquorum none\n")
-    line = [sys.executable, "-m", "pathbook", "witness", "serve", "--listen", "127.0.0.1:0"]
+    line = ("witness", "serve", "--listen", "127.0.0.1:0", "--key", str(key), "--logs", str(logs))
     given_out: list[tuple[int, int]] = []
     old, forked = 0, list[int]()
     for turn in range(8):
-        with subprocess.Popen(
-            [*line, "--key", key, "--logs", logs, "--state", tmp_path / "state"],
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
+        with PipedFork(*line, "--state", str(tmp_path / "state")) as process:
             address = process.stdout.readline().split()[-1]
             timer = threading.Timer(0.02 + 0.011 * turn, process.kill)
             timer.start()

@@ -22,6 +22,7 @@ from pathbook.witness.deciding import Accepted, Refused, decide
 from pathbook.witness.key_file import make_witness_key, read_witness_key
 from pathbook.witness.state import MAX_EVIDENCE
 from pathbook.witness.witness import logs_of
+from tests.examples import examples
 from tests.witness.logs import (
     FORK,
     KEY,
@@ -255,7 +256,7 @@ def test_evidence_does_not_fill_the_disk(served: Served, tmp_path: Path) -> None
     assert len(evidence(tmp_path)) == MAX_EVIDENCE
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=examples(60, 200))
 @given(
     moves=st.lists(
         st.tuples(st.sampled_from([LOG, FORK]), st.integers(0, 12), st.integers(0, 12), st.booleans()),
