@@ -26,17 +26,23 @@ TIMELY_S = 5.0
 """How late an offer may lapse here. It is due within a second, but the machine may be busy."""
 
 
-def offer(target: str, seconds: int) -> int:
-    """Begin books, with an offer in each, and wait until the views hold the offers. Return when they lapse."""
+def offer(target: str, deadline: Callable[[], int]) -> int:
+    """Begin books, with an offer in each, and wait until the views hold the offers. Return when they lapse.
+
+    The deadline is asked for once the books are there, because a busy machine takes long for them.
+    """
     for book in BOOKS:
         with Client(target, book=book) as client:
             begin(client)
-    lapse = now() + seconds * SECOND_US  # counted from here, because a busy machine takes long for the books
-    deadline = datetime.datetime.fromtimestamp(lapse / SECOND_US, datetime.UTC)
+    lapse = deadline()
     for book in BOOKS:
         with Client(target, book=book) as client:
             offered = client.offer_transfer(
-                giver="acme", receiver="ann", units=boxes(0, 9), unit_price=yuan(150), deadline=deadline
+                giver="acme",
+                receiver="ann",
+                units=boxes(0, 9),
+                unit_price=yuan(150),
+                deadline=datetime.datetime.fromtimestamp(lapse / SECOND_US, datetime.UTC),
             )
             assert offered.receipt.position == OFFER
             assert client.get_transfer(OFFER)
@@ -72,7 +78,7 @@ def lapses(place: Path, seconds: float) -> dict[str, RecordedEvent]:
 def killed_with_offers(place: Path, *options: str) -> int:
     """Kill the processes of a server (kill -9) that holds an offer in each book. Return the deadline, still ahead."""
     with served(place, 0, *options) as server:
-        deadline = offer(server.target, 3)
+        deadline = offer(server.target, lambda: now() + 3 * SECOND_US)
         pids = [server.pid(name) for name in ("worker 1", "worker 2", "follower")] if options else []
         server.kill()
         for pid in pids:

@@ -10,6 +10,9 @@ from pathbook.ledger.rules.state import Authorization, Party, State
 from pathbook.ledger.terms import Authority
 from pathbook.ledger.values import AuthorizationStatus, PartyKind, Ranges, is_consumer
 
+SIDES_KEPT_MAX: Final = 10_000
+"""Of how many givers, receivers and batches the authority is kept. All transfers of an import may claim one time."""
+
 # looked up once, because the lookup of an enum member takes longer than its use
 _AUTHORIZED: Final = AuthorizationStatus.AUTHORIZED
 _BRAND: Final = PartyKind.BRAND
@@ -25,6 +28,8 @@ def authorities_at(
             state.forget_authority(moment)
         found = state.authority_of_sides.get((giver, receiver, first))
         if found is None:
+            if len(state.authority_of_sides) >= SIDES_KEPT_MAX:
+                state.authority_of_sides.clear()
             authority = _authority(state, giver, receiver, first, moment)
             found = state.authority_of_sides[giver, receiver, first] = (authority,)
         return found
