@@ -1,14 +1,20 @@
 """Corrections, references and attestations on the command line, as tables and as JSON."""
 
 import base64
+import itertools
 import json
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from pathbook.cli.story import GTIN
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
 from pathbook.v1.events_pb2 import Event
 from tests.cli.conftest import Ran, pathbook
+
+NUMBERS = itertools.count(1)
+"""The numbers of the books."""
 
 PRICE = ("--price", "150 CNY")
 GIVEN = ("--giver", "acme", "--receiver", "ann", *PRICE)
@@ -17,8 +23,9 @@ GIVEN = ("--giver", "acme", "--receiver", "ann", *PRICE)
 class Book:
     """A book of a brand, an agent, a shop, and a batch of 100 units: positions 1 to 5."""
 
-    def __init__(self, data: Path) -> None:
-        self._data = ("--data", str(data))
+    def __init__(self, target: str, name: str) -> None:
+        self._where = ("--server", target, "--book", name)
+        assert pathbook("--server", target, "book", "open", name).code == 0
         for party, kind in (("acme", "brand"), ("ann", "agent"), ("bob", "agent")):
             self.position("party", "register", party, "--kind", kind)
         self.position("product", "register", GTIN, "--brand", "acme", "--name", "Mask", "--price", "300 CNY")
@@ -27,7 +34,7 @@ class Book:
 
     def ran(self, *arguments: str, form: str = "json") -> Ran:
         """Run a command on the book."""
-        return pathbook(*arguments, *self._data, "--output", form)
+        return pathbook(*arguments, *self._where, "--output", form)
 
     def position(self, *arguments: str) -> str:
         """Run a command that writes, and return the position of its event."""
@@ -65,10 +72,17 @@ class Book:
         return str(error["reason"])
 
 
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server for all books of this module."""
+    with running(Settings(data=tmp_path_factory.mktemp("corrections"), listen="127.0.0.1:0")) as port:
+        yield f"127.0.0.1:{port}"
+
+
 @pytest.fixture
-def book(tmp_path: Path) -> Book:
+def book(target: str) -> Book:
     """A new book."""
-    return Book(tmp_path)
+    return Book(target, f"book-{next(NUMBERS)}")
 
 
 def test_an_error_is_declared_listed_and_shown(book: Book) -> None:

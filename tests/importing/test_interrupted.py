@@ -14,7 +14,7 @@ from tests.importing.sheets import BOOK, GIN, RUM, Import, events, open_book, pa
 from tests.services.forking import PipedFork
 from tests.services.process import ServerProcess, served
 
-ROWS: Final = 1_500
+ROWS: Final = 2_100
 """Enough rows that an import is not finished when a test sees that it has begun."""
 
 TABLES: Final = 3
