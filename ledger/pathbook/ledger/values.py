@@ -257,6 +257,8 @@ class AuthorizationStatus(enum.IntEnum):
     OTHER_PRODUCTS = 6
     UPLINE_NOT_AUTHORIZED = 7
 
+    __hash__ = int.__hash__  # as for states
+
 
 class Attestation(enum.IntEnum):
     """Who vouches for a hop."""
