@@ -58,7 +58,7 @@ def delivered(number: int, giver: str, receiver: str, price: int) -> Event:
 
 
 def test_a_story_takes_no_more_memory_than_the_limit_of_the_cache_assumes() -> None:
-    """Runs and hops of an import, whose transfers have claimed times and come in pairs, take the bytes that are stated."""
+    """Runs and hops of an import, whose transfers claim their times and come in pairs, take the stated bytes."""
     stories: dict[int, BatchStory] = {}
     tell(stories, read(1, COMMISSIONED, NOON))
     tracemalloc.start()
