@@ -52,7 +52,7 @@ class Held:
     def key(self, story: BatchStory, run: Run) -> Key:
         """Return the key of a run's units."""
         came = list(story.hops(run))
-        transfer, first = (came[0].transfer, came[-1].terms.unit_price.amount_minor) if came else (0, 0)
+        transfer, first = (came[0].transfer, came[-1].unit_price.amount_minor) if came else (0, 0)
         return story.batch, run.owner, transfer, first, len(came)
 
 

@@ -22,6 +22,9 @@ from pathbook.ledger.values import Unit, UnitRange, UnitState, is_consumer
 EMPTY_HEAD = sha256(b"").digest()
 """The head of units without a past: the hash of an empty tree, RFC 6962 section 2.1."""
 
+NO_HEAD = b""
+"""In place of the head where no heads are kept, as in the stories of reports. What comes after it has none either."""
+
 SPLICED_MAX_RANGES = 8
 """The most ranges of a batch that an event changes one by one. Each shifts the runs behind it. To change more, the
 runs between the first and the last of them are written again, once."""
@@ -334,7 +337,7 @@ def _changed(run: Run, move: Move, first: int, last: int, position: int, leaf: b
         run.state if state is None else state,
         transfer,
         last_hop,
-        next_head(run.head, leaf, position),
+        next_head(run.head, leaf, position) if run.head else NO_HEAD,
     )
 
 

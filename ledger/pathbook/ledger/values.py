@@ -257,7 +257,7 @@ class AuthorizationStatus(enum.IntEnum):
     REVOKED = 5
     OTHER_PRODUCTS = 6
     UPLINE_NOT_AUTHORIZED = 7
-    __hash__ = int.__hash__
+    __hash__ = int.__hash__  # as for states
 
 
 class Attestation(enum.IntEnum):

@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 from pathbook.ledger import events
 from pathbook.ledger.ranges import common
 from pathbook.ledger.reports.adding import Counting, folding
-from pathbook.ledger.reports.marks import Handover, Stated, counts
+from pathbook.ledger.reports.agreed_hops import AgreedHop
+from pathbook.ledger.reports.marks import Stated, counts
 from pathbook.ledger.reports.registered import DAY_US, day_number
 from pathbook.ledger.reports.report import Column, ColumnKind, Report, ReportIndex
-from pathbook.ledger.reports.story import AgreedHop, BatchStory, ToldEvent
+from pathbook.ledger.reports.story import BatchStory, ToldEvent
 from pathbook.ledger.runs import Change
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import (
@@ -114,8 +115,8 @@ class FindingChanges:
             self._authority(story, hop, units)
             if story.marks.recalls:
                 self._recalls(story, hop, [part for part in terms.ranges if part.batch == batch], sign)
-            if hop.occurred_at != hop.recorded_at:  # a time that was not claimed is that of a whole group
-                self._twice(story, hop, count, sign)
+            if hop.is_claimed:  # a time that was not claimed is that of a whole group
+                self._twice(story, hop, sign)
         for change in told.changes:
             run = change.changed if sign > 0 else change.before
             if run is None or run.last_hop is None or run.last_hop.transfer != transfer:
@@ -125,17 +126,13 @@ class FindingChanges:
 
     def _stated(self, story: BatchStory, hop: AgreedHop, stated: Stated, units: int) -> None:
         """Compare a hop with what the brand says of its batch."""
-        terms, batch = hop.terms, story.batch
+        batch, sides = story.batch, (hop.giver, hop.receiver)
         if stated.expires_on is not None:
             expired = day_number(stated.expires_on) * DAY_US + _EXPIRED_US
             if hop.occurred_at >= expired:
-                self._row(
-                    FindingRule.AFTER_EXPIRY, batch, (hop.position, 0), (terms.giver, terms.receiver), units
-                )
-        if _is_above(terms.unit_price, stated.suggested):
-            self._row(
-                FindingRule.ABOVE_SUGGESTED, batch, (hop.position, 0), (terms.giver, terms.receiver), units
-            )
+                self._row(FindingRule.AFTER_EXPIRY, batch, (hop.position, 0), sides, units)
+        if _is_above(hop.unit_price, stated.suggested):
+            self._row(FindingRule.ABOVE_SUGGESTED, batch, (hop.position, 0), sides, units)
 
     def _correction(self, story: BatchStory) -> None:
         """Look at all hops of a batch again, because the brand corrected what it says of it."""
@@ -143,20 +140,18 @@ class FindingChanges:
         if before == after:
             return
         for hop in story.agreed():
-            units = counts(hop.terms.ranges)[story.batch]
-            self._stated(story, hop, before, -units)
-            self._stated(story, hop, after, units)
+            self._stated(story, hop, before, -hop.units)
+            self._stated(story, hop, after, hop.units)
 
     def _authority(self, story: BatchStory, hop: AgreedHop, units: int) -> None:
-        terms = hop.terms
-        authority = terms.authority(story.batch)
+        authority = hop.authority
         if authority.giver_authorization is _AUTHORIZED and (
             authority.receiver_authorization is _AUTHORIZED or authority.receiver_authorization is None
         ):
             return
         sides = (
-            (terms.giver, terms.receiver, authority.giver_authorization),
-            (terms.receiver, terms.giver, authority.receiver_authorization),
+            (hop.giver, hop.receiver, authority.giver_authorization),
+            (hop.receiver, hop.giver, authority.receiver_authorization),
         )
         for party, other, status in sides:
             if status is None or status is AuthorizationStatus.AUTHORIZED:
@@ -169,7 +164,7 @@ class FindingChanges:
         for recall in story.marks.recalls_at(hop.position):
             recalled = common(tuple(parts), recall.ranges) if recall.ranges else parts
             if units := sum(part.count for part in recalled):
-                parties = hop.terms.giver, hop.terms.receiver
+                parties = hop.giver, hop.receiver
                 self._row(
                     FindingRule.DURING_RECALL,
                     story.batch,
@@ -178,27 +173,24 @@ class FindingChanges:
                     sign * units,
                 )
 
-    def _twice(self, story: BatchStory, hop: AgreedHop, count: int, sign: int) -> None:
+    def _twice(self, story: BatchStory, hop: AgreedHop, sign: int) -> None:
         """Find hand-overs with the same sides, units, price and claimed time. Each is compared with the first one."""
-        same = story.marks.same_handovers(hop.terms, count, hop.occurred_at)
-        mine = next((item for item in same if item.transfer == hop.transfer), None)
-        if mine is None or len(same) == 1:
+        same, units = story.marks.same_handovers(hop), hop.units
+        if len(same) == 1:
             return
         unreversed = [item for item in same if item.transfer not in story.marks.reversed]
         if sign > 0:
-            self._pairs(story, hop.terms, unreversed[0], [mine], count)
-        elif unreversed and mine.position > unreversed[0].position:
-            self._pairs(story, hop.terms, unreversed[0], [mine], -count)
+            self._pairs(story, unreversed[0], [hop], units)
+        elif unreversed and hop.position > unreversed[0].position:
+            self._pairs(story, unreversed[0], [hop], -units)
         elif unreversed:  # the first one was reversed, so the next one takes its place
-            self._pairs(story, hop.terms, mine, unreversed, -count)
-            self._pairs(story, hop.terms, unreversed[0], unreversed, count)
+            self._pairs(story, hop, unreversed, -units)
+            self._pairs(story, unreversed[0], unreversed, units)
 
-    def _pairs(
-        self, story: BatchStory, terms: Terms, first: Handover, others: list[Handover], units: int
-    ) -> None:
+    def _pairs(self, story: BatchStory, first: AgreedHop, others: list[AgreedHop], units: int) -> None:
         for other in others:
-            if other is not first and not (other.reference and first.reference):
-                both, parties = (other.position, first.position), (terms.giver, terms.receiver)
+            if other is not first and not (other.has_reference and first.has_reference):
+                both, parties = (other.position, first.position), (first.giver, first.receiver)
                 self._row(FindingRule.REPORTED_TWICE, story.batch, both, parties, units)
 
     def _past(self, story: BatchStory, change: Change, sign: int) -> None:
@@ -208,15 +200,15 @@ class FindingChanges:
         units = sign * (change.changed.last - change.changed.first + 1)
         hops = islice(story.hops(run), HOPS_LOOKED_AT_MAX)
         hop, bought = next(hops), next(hops)
-        giver, receiver = hop.terms.giver, hop.terms.receiver
+        giver, receiver = hop.giver, hop.receiver
         both, sides = (hop.position, bought.position), (giver, receiver)
-        if _is_above(bought.terms.unit_price, hop.terms.unit_price):
+        if _is_above(bought.unit_price, hop.unit_price):
             self._row(FindingRule.BELOW_COST, story.batch, both, sides, units)
         if bought.occurred_at > hop.occurred_at + _TOLERANCE_US:
             self._row(FindingRule.TIMES_CONTRADICT, story.batch, both, sides, units)
         earlier: AgreedHop | None = bought
         while earlier is not None:
-            if earlier.terms.giver == receiver:
+            if earlier.giver == receiver:
                 direct = earlier is bought
                 rule = FindingRule.BOUGHT_BACK if direct else FindingRule.ROUND_TRIP
                 self._row(rule, story.batch, (hop.position, earlier.position), (receiver, giver), units)
@@ -228,8 +220,8 @@ class FindingChanges:
             story, run = told.stories[change.batch], change.changed
             sale = story.last_hop(run)
             assert sale is not None, run
-            parties, units = (sale.terms.giver, sale.terms.receiver), sign * (run.last - run.first + 1)
-            if not price.is_worth(sale.terms.unit_price):
+            parties, units = (sale.giver, sale.receiver), sign * (run.last - run.first + 1)
+            if not price.is_worth(sale.unit_price):
                 both = position, sale.position
                 self._row(FindingRule.CONFIRMED_OTHER_PRICE, story.batch, both, parties, units)
             for back, resold in story.marks.resold_of(run.first, run.last):
@@ -240,7 +232,7 @@ class FindingChanges:
         for change in told.changes:
             story, run = told.stories[change.batch], change.changed
             refused = list(story.marks.refused_by(receiver, run.first, run.last))
-            if refused and all(hop.terms.receiver != receiver for hop in story.hops(run)):
+            if refused and all(hop.receiver != receiver for hop in story.hops(run)):
                 for at, units in refused:
                     both, parties = (position, at), (receiver, run.owner)
                     self._row(FindingRule.REFUSED_BUT_THERE, story.batch, both, parties, sign * units)

@@ -54,7 +54,7 @@ def _origin(story: BatchStory, run: Run) -> tuple[int, int, int, str, int, int]:
     hop = story.last_hop(run)
     if hop is None:
         return 0, MAKER_TIER, story.made_day, "", 0, 1
-    tier, price = hop.terms.authority(story.batch).receiver_tier, hop.terms.unit_price
+    tier, price = hop.authority.receiver_tier, hop.unit_price
     return (
         hop.transfer,
         NO_TIER if tier is None else tier,

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from pathbook.ledger import events
-from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.ranges import common, count_units, without
+from pathbook.ledger.reports.agreed_hops import AgreedHop
 from pathbook.ledger.runs import Change
-from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Price, Ranges, UnitRange, UnitState
 
 
@@ -35,14 +35,6 @@ class Recalled(NamedTuple):
     position: int
     ranges: Ranges
     lifted: int
-
-
-class Handover(NamedTuple):
-    """A transfer or sale at a position, and the number of its document, or ""."""
-
-    transfer: int
-    position: int
-    reference: str
 
 
 Alike = tuple[str, str, int, str, int, int, int]
@@ -80,7 +72,7 @@ class BatchMarks:
         self.refused: dict[str, list[Marked]] = {}
         self.resold: list[Marked] = []
         self.recalls: list[Recalled] = []
-        self._handovers: dict[Alike, list[Handover]] = {}
+        self._handovers: dict[int, AgreedHop | list[AgreedHop]] = {}
 
     def refused_by(self, party: str, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Yield where a party refused any of these units, and how many of them."""
@@ -96,14 +88,35 @@ class BatchMarks:
             if each.position < position and not 0 < each.lifted < position:
                 yield each
 
-    def same_handovers(self, terms: Terms, count: int, occurred_at: int) -> list[Handover]:
-        """Return the hand-overs that agree with one of ``count`` units, reversed ones among them, oldest first."""
-        return self._handovers.get(_alike(terms, count, occurred_at), [])
+    def same_handovers(self, hop: AgreedHop) -> list[AgreedHop]:
+        """Return a noted hand-over and all that agree with it, reversed ones among them, oldest first."""
+        found = self._handovers[self._place(hop)]
+        return found if isinstance(found, list) else [found]
 
-    def hand_over(self, recorded: RecordedEvent, transfer: int, terms: Terms, count: int) -> None:
+    def hand_over(self, hop: AgreedHop) -> None:
         """Note a hand-over whose time was claimed."""
-        found = self._handovers.setdefault(_alike(terms, count, recorded.occurred_at), [])
-        found.append(Handover(transfer, recorded.position, terms.reference))
+        place = self._place(hop)
+        found = self._handovers.get(place)
+        if found is None:
+            self._handovers[place] = hop
+        elif isinstance(found, list):
+            found.append(hop)
+        else:
+            self._handovers[place] = [found, hop]
+
+    def _place(self, hop: AgreedHop) -> int:
+        """Return the place of all hand-overs that agree with one: the hash of what is alike, or the next free number.
+
+        As a key, what is alike would take more memory than the hop.
+        """
+        alike = _alike(hop)
+        place = hash(alike)
+        while (found := self._handovers.get(place)) is not None:
+            first = found[0] if isinstance(found, list) else found
+            if first is hop or _alike(first) == alike:
+                break
+            place += 1
+        return place
 
     def correct(self, stated: Stated) -> None:
         """Note a correction of the batch."""
@@ -116,31 +129,18 @@ class BatchMarks:
         ]
 
 
-def is_noted(recorded: RecordedEvent) -> bool:
-    """Tell whether an event may leave a mark. A hand-over leaves none unless its time was claimed."""
-    return _is_claimed(recorded) or not isinstance(
-        recorded.event, (events.TransferRecorded, events.UnitsSold)
-    )
-
-
-def _is_claimed(recorded: RecordedEvent) -> bool:
-    """Tell whether a party claimed the time of an event. Without that, all that are recorded together have one."""
-    return recorded.occurred_at != recorded.recorded_at
+def is_noted(event: Event) -> bool:
+    """Tell whether `note` may find a mark in an event. The most frequent kinds leave none, but are agreed hops."""
+    return not isinstance(event, (events.TransferRecorded, events.UnitsSold))
 
 
 def note(marks: Callable[[int], BatchMarks | None], recorded: RecordedEvent, changes: list[Change]) -> None:
     """Note what an event marks, in the marks of each of its batches that has some."""
     event, position = recorded.event, recorded.position
     match event:
-        case events.TransferRecorded(terms) | events.UnitsSold(terms) | events.TransferAccepted(terms=terms):
-            transfer = event.transfer if isinstance(event, events.TransferAccepted) else position
-            if _is_claimed(recorded):
-                for batch, count in counts(terms.ranges).items():
-                    if (of := marks(batch)) is not None:
-                        of.hand_over(recorded, transfer, terms, count)
-            if isinstance(event, events.TransferAccepted):
-                for item in event.discrepancies:
-                    _refuse(marks, terms.receiver, item.ranges, position)
+        case events.TransferAccepted(terms=terms, discrepancies=discrepancies):
+            for item in discrepancies:
+                _refuse(marks, terms.receiver, item.ranges, position)
         case events.TransferDeclined(receiver=receiver, ranges=ranges):
             _refuse(marks, receiver, ranges, position)
         case events.TransferReversed(transfer=transfer, terms=terms):
@@ -182,17 +182,17 @@ def _refuse(marks: Callable[[int], BatchMarks | None], party: str, ranges: Range
             of.refused.setdefault(party, []).append(Marked(part.first, part.last, position))
 
 
-def _alike(terms: Terms, count: int, occurred_at: int) -> Alike:
-    price = terms.unit_price
+def _alike(hop: AgreedHop) -> Alike:
+    price = hop.unit_price
     common_part = math.gcd(price.amount_minor, price.per_units)
     return (
-        terms.giver,
-        terms.receiver,
-        occurred_at,
+        hop.giver,
+        hop.receiver,
+        hop.occurred_at,
         price.currency_code,
         price.amount_minor // common_part,
         price.per_units // common_part,
-        count,
+        hop.units,
     )
 
 

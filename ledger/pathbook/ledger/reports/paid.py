@@ -20,12 +20,12 @@ class PaidChanges:
         """Count the hops that an event adds to runs, or takes from them."""
         adding, month = self.adding, month_of(told.recorded.recorded_at)
         for story, _, hop, units in told.moved:
-            terms, price = hop.terms, hop.terms.unit_price
-            tier = tier_of(terms.receiver, terms.authority(story.batch).receiver_tier)
+            receiver, price = hop.receiver, hop.unit_price
+            tier = tier_of(receiver, hop.authority.receiver_tier)
             key = (
                 story.batch,
-                terms.giver,
-                "" if is_consumer(terms.receiver) else terms.receiver,
+                hop.giver,
+                "" if is_consumer(receiver) else receiver,
                 hop.day,
                 tier,
                 price.currency_code,

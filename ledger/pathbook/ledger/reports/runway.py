@@ -24,7 +24,7 @@ class RunwayChanges:
         """Count the hops that an event adds to runs, or takes from them."""
         for story, run, hop, units in told.moved:
             assert run.last_hop is not None, run
-            tier = tier_of(hop.terms.receiver, hop.terms.authority(story.batch).receiver_tier)
+            tier = tier_of(hop.receiver, hop.authority.receiver_tier)
             title_only = 0 if run.last_hop.moved_from else 1
             self.adding[story.batch, tier, hop.day, title_only] += units
 

@@ -13,9 +13,10 @@ import msgspec
 
 from pathbook.ledger import events
 from pathbook.ledger.reports.adding import Adding, folding
+from pathbook.ledger.reports.agreed_hops import AgreedHop
 from pathbook.ledger.reports.registered import day_number, day_of
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
-from pathbook.ledger.reports.story import AgreedHop, BatchStory, ToldEvent
+from pathbook.ledger.reports.story import BatchStory, ToldEvent
 from pathbook.ledger.runs import Run
 from pathbook.ledger.values import WRITTEN_OFF, Price, UnitState, is_consumer
 
@@ -68,14 +69,14 @@ class SellThroughChanges:
         """Count the last hop of a run alone, because all else of it is as it was. This is what nearly all events do."""
         add, batch = self.adding.add, story.batch
         last, *earlier = story.hops(run)
-        receiver, at = last.terms.receiver, last.day
+        receiver, at = last.receiver, last.day
         if is_consumer(receiver):
             for party, day in _line(story, earlier)[0].items():
                 add((party, batch, at), 0, units, 0, 0, units * (at - day))
             return
         is_again = receiver == story.commissioned.brand
         for hop in earlier:
-            is_again = is_again or hop.terms.receiver == receiver
+            is_again = is_again or hop.receiver == receiver
         had = _line(story, earlier)[0] if is_again else {}
         if receiver not in had:  # or no longer: the units had gone back past it since
             add((receiver, batch, at), units)
@@ -90,7 +91,7 @@ class SellThroughChanges:
         for change in told.changes:
             story, units = told.stories[change.batch], change.changed.last - change.changed.first + 1
             sale = story.last_hop(change.changed)
-            if sale is None or price.is_worth(sale.terms.unit_price):
+            if sale is None or price.is_worth(sale.unit_price):
                 continue
             entered, sold_on = line_days(story, change.changed)
             if sold_on is not None:
@@ -122,7 +123,7 @@ def _line(story: BatchStory, hops: list[AgreedHop]) -> tuple[dict[str, int], int
     entered = {story.commissioned.brand: story.made_day}
     sold_on = None
     for hop in reversed(hops):
-        receiver, day = hop.terms.receiver, hop.day
+        receiver, day = hop.receiver, hop.day
         if is_consumer(receiver):
             sold_on = day
         elif receiver not in entered:

@@ -3,32 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from pathbook.ledger import events, hops, runs
 from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.moves import changed_ranges
 from pathbook.ledger.reports import marks
+from pathbook.ledger.reports.agreed_hops import AgreedHop, agreed_hop
 from pathbook.ledger.reports.marks import BatchMarks
-from pathbook.ledger.reports.registered import DAY_US, day_number
+from pathbook.ledger.reports.registered import day_number
 from pathbook.ledger.runs import Change, Partition, Run
 from pathbook.ledger.terms import Terms
-
-
-class AgreedHop(msgspec.Struct, frozen=True, gc=False):
-    """A hop with what was agreed: ``position`` is that of the event that moved the units, with its times.
-
-    ``transfer`` is the id of the transfer or sale: the position of its offer, or else of the event itself. ``day`` is
-    that of ``occurred_at``, and ``terms``
-    are those of the whole event, so their ranges may be of more units than the run that moved, and of other batches.
-    """
-
-    transfer: int
-    position: int
-    recorded_at: int
-    occurred_at: int
-    terms: Terms
-    day: int
 
 
 class BatchStory:
@@ -45,7 +30,9 @@ class BatchStory:
         self.batch = commissioned.batch
         self.commissioned = commissioned
         self.made_day = day_number(commissioned.made_on)
-        self.partition: Partition = runs.commissioned(commissioned, recorded.position, recorded.leaf)
+        whole = runs.commissioned(commissioned, recorded.position, recorded.leaf).runs
+        # No report looks at heads. Without them, neither is their hash computed nor do they take memory.
+        self.partition = Partition(self.batch, [replace(run, head=runs.NO_HEAD) for run in whole])
         self.marks = BatchMarks(commissioned)
         self._agreed: dict[int, AgreedHop] = {}
 
@@ -57,6 +44,8 @@ class BatchStory:
     def agree(self, hop: AgreedHop) -> None:
         """Note what an event agreed that moves title onward, before its hops are looked for."""
         self._agreed[hop.transfer] = hop
+        if hop.is_claimed:
+            self.marks.hand_over(hop)
 
     def agreed(self) -> Iterator[AgreedHop]:
         """Yield all hops of the batch that were not reversed, also those of units that were returned."""
@@ -120,19 +109,15 @@ def tell(stories: dict[int, BatchStory], recorded: RecordedEvent) -> ToldEvent:
         if (known := stories.get(part.batch)) is not None
     }
     changes = runs.apply(partitions, recorded)
-    if marks.is_noted(recorded):
+    if marks.is_noted(event):
         marks.note(lambda batch: None if (of := stories.get(batch)) is None else of.marks, recorded, changes)
     return ToldEvent(recorded, changes, stories, _moved(stories, changes))
 
 
 def _agree(stories: Mapping[int, BatchStory], recorded: RecordedEvent, transfer: int, terms: Terms) -> None:
-    occurred_at = recorded.occurred_at
-    hop = AgreedHop(
-        transfer, recorded.position, recorded.recorded_at, occurred_at, terms, occurred_at // DAY_US
-    )
-    for part in terms.ranges:
-        if (story := stories.get(part.batch)) is not None:
-            story.agree(hop)
+    for batch, units in marks.counts(terms.ranges).items():
+        if (story := stories.get(batch)) is not None:
+            story.agree(agreed_hop(recorded, transfer, terms, batch, units))
 
 
 def _moved(stories: Mapping[int, BatchStory], changes: Iterable[Change]) -> list[MovedHop]:

@@ -16,7 +16,7 @@ from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.views.batch_positions import BATCH_POSITIONS
 
 CACHED_STORIES_MAX: Final = 1_000_000
-"""The most runs and agreed hops that are cached between two groups of events, in about 400 MB. The most recently used
+"""The most runs and agreed hops that are cached between two groups of events, in about 290 MB. The most recently used
 batches stay. A book that keeps more in motion has them told again for each group, and its reports fall behind."""
 
 TOLD_AT_ONCE: Final = 500
