@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import struct
-import sys
 import termios
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from pathbook.cli import output, printing
 from tests.cli.conftest import TODAY, pathbook, signing
+from tests.services.forking import PATIENCE_S, loader
 
 CODE = "000020000021N0TH6Y7Y"
 """The code of the demo's box that was sold."""
@@ -20,13 +20,11 @@ CODE = "000020000021N0TH6Y7Y"
 
 def on_terminal(columns: int, *arguments: str, **environment: str) -> str:
     """Run the command line on a terminal of so many columns, and return what it shows."""
-    child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover - another process
-        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        # not only the environment that Python knows: readline sets COLUMNS behind its back
-        kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        given = {**kept, "TERM": "xterm", **environment}
-        os.execve(sys.executable, [sys.executable, "-m", "pathbook", *arguments], given)
+    terminal, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    process = loader().fork(arguments, {**kept, "TERM": "xterm", **environment}, [theirs] * 3)
+    os.close(theirs)
     shown = b""
     try:
         while part := os.read(terminal, 65_536):
@@ -34,7 +32,7 @@ def on_terminal(columns: int, *arguments: str, **environment: str) -> str:
     except OSError:  # the other end of a terminal is gone
         pass
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, shown
+    assert process.wait(PATIENCE_S) == 0, shown
     return shown.decode().replace("\r\n", "\n")
 
 
