@@ -45,6 +45,7 @@ def add(self: Submission, decided: list[Answer | Refusal]) -> bool:
     return _answered.pop(self) if self in _answered else _add(self, decided)
 
 
-if __name__ == "__main__":
+if __name__ in {"__main__", "__mp_main__"}:  # the second is its name in a process that a server starts
     writer.Book._decide, Stream.turn, Submission.add = decide, turn, add  # type: ignore[method-assign,assignment] # the mutant
+if __name__ == "__main__":
     main()
