@@ -257,7 +257,7 @@ class AuthorizationStatus(enum.IntEnum):
     OTHER_PRODUCTS = 6
     UPLINE_NOT_AUTHORIZED = 7
 
-    __hash__ = int.__hash__  # as for states
+    __hash__ = int.__hash__  # as that of states: reports look up what authorities are alike
 
 
 class Attestation(enum.IntEnum):
