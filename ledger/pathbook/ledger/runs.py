@@ -44,8 +44,7 @@ _HELD: Final = frozenset({UnitState.IN_STOCK, UnitState.SOLD, UnitState.CONFIRME
 def next_head(head: bytes, leaf: bytes, position: int) -> bytes:
     """Return the head after one more event: SHA-256(0x01 | head | leaf | position), of 8 bytes, big-endian.
 
-    The leaf alone does not say where the event stands. With the position, the same event elsewhere in the book leads
-    to another head.
+    Because of the position, the same event elsewhere in the book leads to another head.
     """
     return sha256(b"\x01" + head + leaf + position.to_bytes(8, "big")).digest()
 
@@ -322,8 +321,7 @@ def _changed(run: Run, move: Move, first: int, last: int, position: int, leaf: b
         transfer = run.transfer  # the open offer still reserves the units
     if move.in_hand:
         state = _SOLD if is_consumer(run.owner) else _IN_STOCK
-    # Arguments go by position. This is the innermost loop of every write, and with keywords a run takes 0.6
-    # microseconds instead of 0.4.
+    # By position: this is the innermost loop of every write, and keywords make it 0.6 microseconds instead of 0.4.
     return Run(
         first,
         last,
