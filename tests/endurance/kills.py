@@ -133,6 +133,13 @@ class Life:
                     importer.kill()  # the thread of the sheets starts it again
         self.tally.kills[victim] += 1
 
+    def wait_for_answers(self, count: int) -> None:
+        """Wait until so many more requests were answered."""
+        wanted, until = len(self.answers) + count, time.monotonic() + PATIENCE
+        while len(self.answers) < wanted:
+            assert time.monotonic() < until, (len(self.answers), wanted)
+            time.sleep(QUIET_S)
+
     def back_up(self, to: Path) -> None:
         """Back up the book while it is written, and while processes are killed. It holds all answers before it."""
         with self._noting:

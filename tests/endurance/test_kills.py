@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -35,7 +34,7 @@ def test_a_server_that_answers_before_it_commits_is_caught(
     life = kills.Life(tmp_path, tmp_path_factory.mktemp("sheets"), early_answers.COMMAND)
     try:
         for _ in range(6):
-            time.sleep(kills.PAUSE_MAX_S)
+            life.wait_for_answers(20)  # a server that is killed while it starts has answered nothing
             life.kill("server")
         with contextlib.suppress(RefusedError, AssertionError):  # others took the positions of what was lost
             life.stop_writing()
