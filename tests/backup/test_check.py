@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -137,15 +136,19 @@ def damages() -> Iterator[tuple[str, Callable[[Path], object], str, str]]:
         "log format",
         "not a database",
     )
-    yield "broken views", lambda data: overwrite(data / views_file()), views_file(), "damaged"
+    yield "a broken table", lambda data: overwrite(data / views_file(), "table"), "views pages", "is damaged"
+    yield "a broken index", lambda data: overwrite(data / views_file(), "index"), views_file(), "damaged"
     yield "a newer log", lambda data: execute(Place(data, ""), "PRAGMA user_version = 9"), "log", "format 9"
 
 
-def overwrite(path: Path) -> None:
-    """Overwrite the last page of a file."""
+def overwrite(path: Path, kind: str) -> None:
+    """Overwrite the first page of a table or an index. The last pages of a file may be free."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        ((page,),) = connection.execute("SELECT max(rootpage) FROM sqlite_schema WHERE type = ?", [kind])
+        ((size,),) = connection.execute("PRAGMA page_size")
     with path.open("r+b") as file:
-        file.seek(-4096, os.SEEK_END)
-        file.write(b"\xff" * 4096)
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
 
 
 def test_views_that_are_not_what_the_events_make_of_them_are_told(books: Place) -> None:
@@ -188,7 +191,7 @@ def test_a_damaged_directory_is_a_fault_with_what_to_do(
     before = snapshot(place.data)
     found = findings(place, 1)
     faults = [each for each in found if each["state"] == "fault"]
-    assert any(each["subject"] == subject and words in each["found"] for each in faults), found
+    assert any(each["subject"] == subject and words in each["found"] for each in faults), faults
     assert all(each["to_do"] for each in faults)
     assert snapshot(place.data) == before
 
