@@ -1,6 +1,7 @@
 """Limits of what callers may do in a time, by their class and for each address. They are kept by each process alone."""
 
 import asyncio
+import math
 import time
 import tomllib
 from collections.abc import Mapping
@@ -19,8 +20,8 @@ from pathbook.services.translate.statuses import CallFailedError, Failure, faile
 PAUSE_MAX_S: Final = 0.5
 """How long a stream that is slowed sleeps at most before it looks again."""
 
-RETRY_MIN_S: Final = 0.1
-"""The shortest delay that a caller is told."""
+RETRY_STEP_S: Final = 0.1
+"""A caller is told a multiple of this delay, so that many refusals are the same, and their bytes are made once."""
 
 
 class _Parsed:
@@ -79,7 +80,7 @@ class RateLimits(Rates):
 
     def _wait(self, rate: limits.RateLimitItem, what: str, whose: str) -> float:
         reset = self._limiter.get_window_stats(rate, what, whose).reset_time
-        return max(RETRY_MIN_S, reset - time.time())
+        return max(1, math.ceil((reset - time.time()) / RETRY_STEP_S)) * RETRY_STEP_S
 
     def _failed(self, failure: Failure, rate: limits.RateLimitItem, what: str, whose: str) -> CallFailedError:
         return failed(failure, self._wait(rate, what, whose), limit=str(rate))
