@@ -199,6 +199,7 @@ def test_a_report_is_built_in_groups_of_its_own_and_rebuilt_alone(
 ) -> None:
     """A report that is behind takes bounded groups from the log. To rebuild it leaves the views where they are."""
     monkeypatch.setattr(report_follower, "GROUP_EVENTS", 70)
+    monkeypatch.setattr(report_follower, "TURN_S", PATIENCE)
     views = connect("views")
     Follower(books, views, reports=[]).catch_up("book")
     follower, taken = Follower(books, views, reports=[GIVEN, LADDER]), list[int]()
@@ -214,6 +215,26 @@ def test_a_report_is_built_in_groups_of_its_own_and_rebuilt_alone(
     assert (progress[0], progress[-1]) == ((0, head), (head, head))
     assert rows(views, GIVEN, LADDER) == expected
     assert follower.position("book") == head
+
+
+def test_a_turn_that_took_too_long_makes_the_next_ones_shorter(
+    books: Stream, connect: Callable[[Purpose], Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The views wait for the end of a turn. Down to one event they wait less, and quick turns grow again."""
+    monkeypatch.setattr(report_follower, "GROUP_EVENTS", 70)
+    views = connect("views")
+    Follower(books, views, reports=[]).catch_up("book")
+    follower, taken = Follower(books, views, reports=[GIVEN]), list[int]()
+    follower.reports.allow("book", books.head("book"))
+    for turn_s, turns in ((0.0, 3), (PATIENCE, 9)):
+        monkeypatch.setattr(report_follower, "TURN_S", turn_s)
+        for _ in range(turns):
+            assert follower.reports.build("book")
+            taken.append(follower.reports.position(GIVEN, "book"))
+    assert taken == [70, 71, 72, 73, 75, 79, 87, 103, 135, 199, 269, 339]
+    while follower.reports.build("book"):
+        pass
+    assert rows(views, GIVEN) == rebuilt(books, tmp_path, GIVEN)
 
 
 def test_a_report_waits_while_the_views_are_far_behind(

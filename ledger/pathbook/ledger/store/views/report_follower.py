@@ -1,8 +1,9 @@
 """The part of the follower that updates the reports: after the views, in transactions of their own."""
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Final
 
@@ -34,8 +35,11 @@ from pathbook.ledger.store.views.story_cache import StoryCache
 from pathbook.ledger.store.views.waiters import PositionWaiters
 
 GROUP_EVENTS: Final = 1_000
-"""How many events a report that is behind takes in one turn. They take some 20 milliseconds, and so long the views wait
-at most."""
+"""How many events a report that is behind takes in one turn at most. Usual ones take some 20 milliseconds."""
+
+TURN_S: Final = 0.2
+"""How long such a turn should take, because the views wait for its end. What a report asks of the past of a unit of
+10,000 hops takes milliseconds for each event."""
 
 GROUP_RANGES: Final = 2_000
 """How many ranges of units the events of such a turn change, unless it is one event alone, which may have thousands."""
@@ -50,6 +54,13 @@ TURN: Final = "reports"
 """The turn of those who write reports of a book. No book has a "/" in its name, so it is no turn of a book."""
 
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+def next_turn(allowed: int, events: int, seconds: float) -> int:
+    """Return how many events a turn may take after one that was allowed so many, and took some of them in a time."""
+    if seconds > TURN_S:
+        return max(1, int(events * TURN_S / seconds))
+    return min(2 * allowed, GROUP_EVENTS)
 
 
 class ReportFollower:
@@ -74,6 +85,7 @@ class ReportFollower:
         self._taking = threading.Lock()
         self._reached: dict[tuple[Report, str], int] = {}
         self._limits: dict[str, int] = {}
+        self._events_at_once: dict[str, int] = {}
         self._forget_at = 0.0
         self._closed = False
         self._stories, self._recent = StoryCache(stream, views_engine), RecentEvents()
@@ -143,11 +155,12 @@ class ReportFollower:
         last = events[-1].position
         self._recent.add(book, events)
         telling = _Telling(self._stories, book, after, events, lambda: self._at(book, after))
-        is_small = len(events) <= GROUP_EVENTS and len(_first_ones(events)) == len(events)
+        is_small = len(events) <= self._turn_events(book) and len(_first_ones(events)) == len(events)
         if not is_small or self._head(book) - last > VIEWS_NEARLY_LEVEL_EVENTS:
             self.take(book, after, last, telling.rows_without_stories)
         else:
-            self.take(book, after, last, telling.rows)
+            with self._turn(book, len(events)):
+                self.take(book, after, last, telling.rows)
 
     def take(
         self, book: str, after: int, last: int, rows: Callable[[Report], Iterable[SumRow] | None]
@@ -240,7 +253,7 @@ class ReportFollower:
 
     def _take_group(self, book: str, after: int, sharing: Sequence[Report]) -> dict[Report, Exception]:
         """Let reports that are behind at one position take the next events from the log. Return their errors."""
-        limit = min(GROUP_EVENTS, self._limits[book] - after)
+        limit = min(self._turn_events(book), self._limits[book] - after)
         events = self._recent.after(book, after, limit)
         if not events:
             events, stopping = read_known(self._stream, book, after, limit)
@@ -248,7 +261,20 @@ class ReportFollower:
                 raise stopping or AssertionError(f"the log of {book} ends before its views")
         events = _first_ones(events)
         telling = _Telling(self._stories, book, after, events, lambda: sharing)
-        return self._take(book, after, events[-1].position, sharing, telling.rows)
+        with self._turn(book, len(events)):
+            return self._take(book, after, events[-1].position, sharing, telling.rows)
+
+    def _turn_events(self, book: str) -> int:
+        """Return how many events of a book the next turn may take."""
+        return self._events_at_once.get(book, GROUP_EVENTS)
+
+    @contextlib.contextmanager
+    def _turn(self, book: str, events: int) -> Iterator[None]:
+        """Measure a turn, and have the next one take fewer events if it took too long."""
+        began = time.monotonic()
+        yield
+        seconds = time.monotonic() - began
+        self._events_at_once[book] = next_turn(self._turn_events(book), events, seconds)
 
     def _take(
         self,
