@@ -233,9 +233,12 @@ def test_a_worker_leaves_reports_with_stories_to_the_follower(
 
 
 def test_a_report_that_fails_leaves_the_telling_to_the_others(
-    book: SyntheticBook, stream: Stream, connect: Callable[[Purpose], Engine]
+    book: SyntheticBook, stream: Stream, connect: Callable[[Purpose], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A report whose fold raises stays where it is. The one beside it has all rows, and the first can go on later."""
+    monkeypatch.setattr(
+        report_follower, "TURN_S", PATIENCE
+    )  # the error is told with all its frames, which takes long
 
     class Broken(Held):
         def add(self, told: ToldEvent) -> None:
