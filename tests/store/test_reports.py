@@ -199,6 +199,7 @@ def test_a_report_is_built_in_groups_of_its_own_and_rebuilt_alone(
 ) -> None:
     """A report that is behind takes bounded groups from the log. To rebuild it leaves the views where they are."""
     monkeypatch.setattr(report_follower, "GROUP_EVENTS", 70)
+    monkeypatch.setattr(report_follower, "FIRST_TURN_EVENTS", 70)
     monkeypatch.setattr(report_follower, "TURN_S", PATIENCE)
     views = connect("views")
     Follower(books, views, reports=[]).catch_up("book")
@@ -222,6 +223,7 @@ def test_a_turn_that_took_too_long_makes_the_next_ones_shorter(
 ) -> None:
     """The views wait for the end of a turn. Down to one event they wait less, and quick turns grow again."""
     monkeypatch.setattr(report_follower, "GROUP_EVENTS", 70)
+    monkeypatch.setattr(report_follower, "FIRST_TURN_EVENTS", 70)
     views = connect("views")
     Follower(books, views, reports=[]).catch_up("book")
     follower, taken = Follower(books, views, reports=[GIVEN]), list[int]()
@@ -242,7 +244,7 @@ def test_a_report_waits_while_the_views_are_far_behind(
 ) -> None:
     """The views come first, because writes wait for them: a new report gets no turn until they are nearly level."""
     monkeypatch.setattr(report_follower, "VIEWS_NEARLY_LEVEL_EVENTS", 10)
-    monkeypatch.setattr(report_follower, "GROUP_EVENTS", 100)
+    monkeypatch.setattr(report_follower, "FIRST_TURN_EVENTS", 100)
     views, head = connect("views"), books.head("book")
     follower = Follower(books, views, reports=[GIVEN])
     follower.reports.allow("book", head - 11)

@@ -37,6 +37,9 @@ from pathbook.ledger.store.views.waiters import PositionWaiters
 GROUP_EVENTS: Final = 1_000
 """How many events a report that is behind takes in one turn at most. Usual ones take some 20 milliseconds."""
 
+FIRST_TURN_EVENTS: Final = 50
+"""How many events the first turn of a process takes, because it does not know yet how long they take."""
+
 TURN_S: Final = 0.2
 """How long such a turn should take, because the views wait for its end. What a report asks of the past of a unit of
 10,000 hops takes milliseconds for each event."""
@@ -266,7 +269,7 @@ class ReportFollower:
 
     def _turn_events(self, book: str) -> int:
         """Return how many events of a book the next turn may take."""
-        return self._events_at_once.get(book, GROUP_EVENTS)
+        return self._events_at_once.get(book, FIRST_TURN_EVENTS)
 
     @contextlib.contextmanager
     def _turn(self, book: str, events: int) -> Iterator[None]:
