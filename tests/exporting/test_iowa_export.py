@@ -1,9 +1,7 @@
 """One day of Iowa's real sales is exported, and its ladder is what DuckDB finds in the table itself."""
 
 import contextlib
-import csv
 import io
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +18,7 @@ from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
 from tests.exporting.notebook import run_notebook
 from tests.importing.sheets import open_book
-from tests.importing.test_iowa import TABLE, arguments
+from tests.importing.test_iowa import TABLE, arguments, first_rows
 
 pytestmark = pytest.mark.skipif(not TABLE.exists(), reason=f"../shared/data/{TABLE.name} is not there.")
 
@@ -58,13 +56,7 @@ ROWS: Final = 2_000
 @pytest.fixture(scope="module", params=[ROWS, pytest.param(10_000, marks=pytest.mark.heavy)])
 def table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first rows of the day."""
-    path = tmp_path_factory.mktemp("day") / TABLE.name
-    with (
-        TABLE.open(newline="", encoding="utf-8") as rows,
-        path.open("w", newline="", encoding="utf-8") as first,
-    ):
-        csv.writer(first).writerows(islice(csv.reader(rows), 1 + request.param))
-    return path
+    return first_rows(request.param, tmp_path_factory.mktemp("day"))
 
 
 def bottles(table: Path) -> tuple[int, int]:

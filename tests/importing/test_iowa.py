@@ -72,16 +72,21 @@ def day(request: pytest.FixtureRequest) -> Day:
     return request.param
 
 
-@pytest.fixture(scope="module")
-def table(day: Day, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first rows of the table."""
-    path = tmp_path_factory.mktemp("day") / TABLE.name
+def first_rows(count: int, directory: Path) -> Path:
+    """Write so many rows of the day to a table in a directory, and return it."""
+    path = directory / TABLE.name
     with (
         TABLE.open(newline="", encoding="utf-8") as rows,
         path.open("w", newline="", encoding="utf-8") as first,
     ):
-        csv.writer(first).writerows(islice(csv.reader(rows), 1 + day.rows))
+        csv.writer(first).writerows(islice(csv.reader(rows), 1 + count))
     return path
+
+
+@pytest.fixture(scope="module")
+def table(day: Day, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first rows of the table."""
+    return first_rows(day.rows, tmp_path_factory.mktemp("day"))
 
 
 @pytest.fixture(scope="module")

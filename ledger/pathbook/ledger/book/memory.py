@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from pathbook.ledger.applying import UNDOING, hops_to_load
+from pathbook.ledger.applying import hops_to_load
 from pathbook.ledger.commands import AnyCommand, AuthorizeParty, RecordTransfer, SellUnits, SignedCommand
 from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
 from pathbook.ledger.hops import Hop
@@ -195,8 +195,7 @@ class Memory:
 
     def remember(self, recorded: RecordedEvent) -> None:
         """Apply the next event."""
-        if type(recorded.event) in UNDOING:
-            self._load_undone(self.state, recorded.event)
+        self._load_undone(self.state, recorded.event)
         changes = evolve(self.state, recorded)
         self._since_savepoint.append(changes)
         self._tail.append(recorded)

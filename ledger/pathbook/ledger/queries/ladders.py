@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from pathbook.ledger.queries.fingerprints import Pause
-from pathbook.ledger.queries.report_parts import Asked, Insight, Part, read_parts, recorded_by
+from pathbook.ledger.queries.report_parts import Asked, Insight, Part, Source, open_parts, recorded_by
 from pathbook.ledger.refusals import Reason, Refusal
 from pathbook.ledger.reports.ladder import LADDER, PriceRow, rungs
 from pathbook.ledger.reports.mark_ups import Ladder, ladder
@@ -35,35 +35,35 @@ def ask_ladder(views: ViewSnapshot, stream: Stream, asked: Asked, pause: Pause) 
     product has too many prices for that, the party gets its own rungs.
     """
     wanted = asked.wanted
-    found = read_parts(
-        views, stream, asked, [Part(report_of(wanted), wanted, tuple(PriceRow._fields[:-1]))], pause
-    )
-    if isinstance(found, Refusal):
-        return found
-    paid, suggested = list(starmap(PriceRow, found.rows[0])), _suggested(views, wanted)
+    part = Part(report_of(wanted), wanted, tuple(PriceRow._fields[:-1]))
+    source = open_parts(views, stream, asked, [part], pause)
+    if isinstance(source, Refusal):
+        return source
+    rows = source.rows(part)
+    if isinstance(rows, Refusal):
+        return rows
+    paid, suggested = list(starmap(PriceRow, rows)), _suggested(views, wanted)
     shared: list[SharedRung] = []
     is_left_out = False
-    if is_of_party(asked) and found.position:
-        payments = _payments(views, stream, asked, Wanted(product=wanted.product), pause)
+    if is_of_party(asked) and source.position:
+        payments = _payments(source, Wanted(product=wanted.product))
         # not by the clock: of a month that is over for the clock, events may still be missing in the report
-        month = month_of(recorded_by(stream, views.book, found.position))
+        month = month_of(recorded_by(stream, views.book, source.position))
         if payments is not None:
             shared = shared_rungs(payments, wanted.party, month, suggested)
         else:  # who has no part in a product is not told how much others trade in it
-            own = _payments(views, stream, asked, wanted, pause)
+            own = _payments(source, wanted)
             is_left_out = own is None or bool(own)
-    return Insight(ladder(rungs(paid, suggested), shared, is_left_out=is_left_out), found.position)
+    return Insight(ladder(rungs(paid, suggested), shared, is_left_out=is_left_out), source.position)
 
 
-def _payments(
-    views: ViewSnapshot, stream: Stream, asked: Asked, wanted: Wanted, pause: Pause
-) -> list[Payment] | None:
+def _payments(source: Source, wanted: Wanted) -> list[Payment] | None:
     """Return what was paid of what is wanted, by sides and months. None if these are too many for an answer."""
-    found = read_parts(views, stream, asked, [Part(PAID, wanted, tuple(Payment._fields[:-1]))], pause)
-    if isinstance(found, Refusal):
-        assert found.reason is Reason.REPORT_TOO_LARGE, found
+    rows = source.rows(Part(PAID, wanted, tuple(Payment._fields[:-1])))
+    if isinstance(rows, Refusal):
+        assert rows.reason is Reason.REPORT_TOO_LARGE, rows
         return None
-    return list(starmap(Payment, found.rows[0]))
+    return list(starmap(Payment, rows))
 
 
 def is_of_party(asked: Asked) -> bool:

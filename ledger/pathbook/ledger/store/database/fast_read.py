@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import TracebackType
-from typing import Final, Literal, NamedTuple, Protocol, Self, TypeAlias, TypeVarTuple
+from typing import Final, Literal, NamedTuple, Protocol, Self, TypeAlias, TypeVarTuple, cast
 
 import sqlalchemy
 from sqlalchemy import Connection, Dialect, Engine, Executable, Select, SelectBase
@@ -194,20 +194,16 @@ class Reader:
 
     def ask(self, lookup: Select[*_Columns], parameters: Parameters) -> list[tuple[*_Columns]]:
         """Return the rows that a lookup finds."""
-        self._execute(lookup, parameters)
-        return list(self.cursor.fetchall())
+        return cast("list[tuple[*_Columns]]", self.rows(lookup, parameters))
 
     def rows(self, lookup: SelectBase, parameters: Parameters) -> list[tuple[object, ...]]:
         """Return the rows that a lookup finds, whose types the lookup does not tell."""
-        self._execute(lookup, parameters)
-        return list(self.cursor.fetchall())
-
-    def _execute(self, lookup: SelectBase, parameters: Parameters) -> None:
         compiled = _compile(lookup, self.kind)
         values = {**compiled.constants, **parameters}
         self.cursor.execute(
             compiled.sql, values if compiled.order is None else [values[name] for name in compiled.order]
         )
+        return list(self.cursor.fetchall())
 
 
 def _wrapped(error: Exception, driver_error: type[Exception], *, is_lost: bool = False) -> Exception:
