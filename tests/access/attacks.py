@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import secrets
+import selectors
 import socket
 import subprocess
 import sys
@@ -199,32 +200,40 @@ def _cpu_seconds(process: int) -> float:
 
 
 def flood(target: str, count: int) -> Flooded:
-    """Open so many connections that say nothing, while a caller asks."""
+    """Open so many connections that say nothing, while a caller asks. Count those that the server took and keeps."""
     host, _, port = target.rpartition(":")
-    held: list[socket.socket] = []
+    opened: list[socket.socket] = []
     with contextlib.ExitStack() as stack, Client(target, book=BOOK, retry_seconds=CALL_TIMEOUT_S) as client:
         client.get_head()  # a client that is there already keeps its connection
         for _ in range(count):
             try:
-                opened = socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S)
+                connection = socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S)
             except OSError:
                 continue
-            stack.enter_context(contextlib.closing(opened))
-            held.append(opened)
+            connection.setblocking(False)
+            opened.append(stack.enter_context(contextlib.closing(connection)))
         began = time.monotonic()
         client.get_head()
         took = time.monotonic() - began
-        return Flooded(sum(is_open(each) for each in held), took)
+        states = [taken(connection, began + CALL_TIMEOUT_S) for connection in opened]
+        return Flooded(sum(states), took)
 
 
-def is_open(connection: socket.socket) -> bool:
-    """Tell whether the other end has not closed a connection: what it sends first does not end it."""
-    connection.setblocking(False)
+def taken(connection: socket.socket, until: float) -> bool:
+    """Tell whether the server greeted a connection and keeps it.
+
+    A connection that only waits in the queue of the machine's kernel is neither greeted nor closed. So this waits, up
+    to a time, for one of both.
+    """
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection, selectors.EVENT_READ)
+        selector.select(max(0.0, until - time.monotonic()))
+    greeted = False
     try:
-        while data := connection.recv(4_096):
-            del data
+        while connection.recv(4_096):
+            greeted = True
     except BlockingIOError:
-        return True
+        return greeted
     except OSError:
         return False
     return False
