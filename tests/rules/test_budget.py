@@ -38,7 +38,7 @@ from tests.scenario import DAY, NOON, Story
 STEPS_PER_THING: Final = 10
 """How many steps may be spent on each thing that is touched."""
 
-LINES_PER_STEP: Final = 25
+LINES_PER_STEP: Final = 40
 """How many lines of code may run in a step."""
 
 BOOK: Final = """

@@ -1,6 +1,8 @@
 """Batches of writes on one call: single or all-or-nothing, unreadable entries, and malformed messages."""
 
+import gc
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 import grpc
@@ -10,6 +12,10 @@ from grpc_status.rpc_status import from_call
 
 from pathbook.client import Client, select
 from pathbook.client.bulk import as_entry
+from pathbook.services.access.control import Admission
+from pathbook.services.data_files import OPERATOR_TOKEN_FILE
+from pathbook.services.run.in_thread import running
+from pathbook.services.run.settings import Settings
 from pathbook.v1.refusals_pb2 import (
     REFUSAL_REASON_NO_UNITS,
     REFUSAL_REASON_OTHER_ENTRY_REFUSED,
@@ -30,6 +36,9 @@ from pathbook.v1.transfers_pb2 import (
 from pathbook.v1.transfers_pb2_grpc import TransferServiceStub
 from pathbook.v1.values_pb2 import Price, Selection
 from tests.services.masks import BEGUN, BOOK, begin, boxes, refused
+
+KEPT_MAX: Final = 30
+"""So many batches of a call are never under way at once."""
 
 NO_MESSAGE: Final = b"\x0a\xff"
 """A string whose stated length goes beyond the message."""
@@ -93,6 +102,20 @@ def test_an_unreadable_entry_is_refused_in_its_place(client: Client, all_or_noth
     assert summarize(response.results) == [first, missing, missing, missing, -REFUSAL_REASON_NO_UNITS]
     fields = [item.refusal.metadata["field"] for item in response.results[1:4]]
     assert fields == ["entry", "units", "unit_price"]
+
+
+@pytest.mark.parametrize("demands_tokens", [False, True])
+def test_a_server_keeps_no_batch_that_it_has_answered(tmp_path: Path, demands_tokens: bool) -> None:
+    """An import sends thousands of batches on one call. The server has those in memory that wait for an answer."""
+    settings = Settings(data=tmp_path / "books", listen="127.0.0.1:0", demands_tokens=demands_tokens)
+    with running(settings) as port:
+        token = (settings.data / OPERATOR_TOKEN_FILE).read_text("ascii").strip() if demands_tokens else ""
+        with Client(f"127.0.0.1:{port}", book=BOOK, token=token, retry_seconds=0) as client:
+            begin(client)
+            batches = ([write(f"{number}", boxes(number, number))] for number in range(3 * KEPT_MAX))
+            for number, _ in enumerate(client.record_transfers(batches), 1):
+                if number % KEPT_MAX == 0:
+                    assert sum(type(each) is Admission for each in gc.get_objects()) < KEPT_MAX
 
 
 def record(client: Client, requests: Iterable[RecordTransfersRequest]) -> list[RecordTransfersResponse]:

@@ -176,8 +176,7 @@ class CallInterceptor(ServerInterceptor):
                         admissions.append(await access.admit(name, caller, cast("Message", request)))
                         yield request
 
-                responses = behavior(admitted(), context)
-                return caller, responses if access.is_open else access.streamed(admissions, responses)
+                return caller, access.streamed(admissions, behavior(admitted(), context))
 
             await self._stream(method, context, begin, write)
 

@@ -93,6 +93,7 @@ class Shelves:
                     return found
                 taken += found
         finally:
+            self._shelves.clear()  # each has an iterator of this object: without cycles, nothing waits to be collected
             if self._unloaded:
                 first, *others = self._unloaded
                 for other in others:
