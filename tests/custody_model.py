@@ -10,7 +10,7 @@ from pathbook.ledger.commands import Command
 from pathbook.ledger.events import BatchCommissioned, BookOpened, PartyRegistered, RecordedEvent, Sealed
 from pathbook.ledger.proofs.custody import batch_leaf, custody_root, party_leaf, unit_leaf
 from pathbook.ledger.proofs.tree import EMPTY_ROOT, node_hash, root_of
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.values import WRITER_PREFIX
 from tests.projections.synthetic import SyntheticBook
 

@@ -11,7 +11,7 @@ from pathbook.ledger import events, key_events, runs
 from pathbook.ledger.chains import BEGINNING, Chain, ChainHead, Link, begun_before, extended, links
 from pathbook.ledger.codec import decode
 from pathbook.ledger.events import Event, RecordedEvent
-from pathbook.ledger.runs import EMPTY_HEAD, next_head
+from pathbook.ledger.run import EMPTY_HEAD, next_head
 from tests.projections.synthetic import SyntheticBook
 from tests.strategies import any_event, positions
 from tests.test_stored_format import BYTES, EVENTS

@@ -14,7 +14,7 @@ from pathbook.ledger.chains import BEGINNING, links
 from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.hops import Hop, chain
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import EMPTY_HEAD, Run, next_head
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Delivery, Ranges, Unit, UnitState, is_consumer
 from tests.examples import examples
@@ -176,7 +176,7 @@ def test_a_row_says_what_the_event_makes_of_its_units(row: Row, data: st.DataObj
         assert after.custodian == custodian
         assert after.state is expected_state(row.state, before, unit, source)
         assert hops(after) == expected_hops(row.hop, before, event, custodian)
-        assert after.head == runs.next_head(before.head, b"l" * 32, POSITION)
+        assert after.head == next_head(before.head, b"l" * 32, POSITION)
 
 
 @given(event=EVENTS[events.BatchCommissioned])
@@ -189,7 +189,7 @@ def test_the_row_of_a_new_batch_says_what_its_units_are(event: Event) -> None:
     assert (made.first, made.last, made.last_hop) == (0, event.size - 1, None)
     assert (made.owner, made.custodian) == (getattr(event, row.owner), getattr(event, row.custodian))
     assert made.state is UnitState[row.state]
-    assert made.head == runs.next_head(runs.EMPTY_HEAD, b"l" * 32, POSITION)
+    assert made.head == next_head(EMPTY_HEAD, b"l" * 32, POSITION)
 
 
 @pytest.mark.parametrize("kind", EVENTS)
@@ -236,4 +236,4 @@ def test_every_event_in_the_tables_is_one() -> None:
 def test_the_contract_says_the_head_before_the_first_event() -> None:
     """It is the SHA-256 of no bytes, written out."""
     written = CONTRACT.partition("SHA-256 of no bytes, ")[2].partition(".")[0]
-    assert bytes.fromhex(written.replace("//", " ")) == runs.EMPTY_HEAD == BEGINNING.head
+    assert bytes.fromhex(written.replace("//", " ")) == EMPTY_HEAD == BEGINNING.head

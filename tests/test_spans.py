@@ -14,7 +14,8 @@ from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.parts import RequiredState
 from pathbook.ledger.rules.required_state import required_state
 from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
-from pathbook.ledger.runs import Change, Partition, Run
+from pathbook.ledger.run import Change, Run
+from pathbook.ledger.runs import Partition
 from pathbook.ledger.spans import PartialPartition, StockNotLoadedError, merged
 from pathbook.ledger.values import MAX_BATCH_SIZE, Price, Quantity, Selection, UnitState
 from tests.projections.synthetic import SyntheticBook

@@ -5,7 +5,7 @@ from pathbook.ledger.chains import Chain, ChainHead, extended
 from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.commands import Command
 from pathbook.ledger.rules.state import State, evolve
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from tests.projections.synthetic import SyntheticBook
 from tests.proofs.prover import leaf, root, sha256
 

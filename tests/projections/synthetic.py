@@ -13,7 +13,7 @@ from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.answerable import Declarable
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State, evolve
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.steps import actor_of
 from pathbook.ledger.values import (
     Delivery,

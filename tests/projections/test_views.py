@@ -18,7 +18,8 @@ from pathbook.ledger.projections.transfers import FIRST_LINE, TransferRow
 from pathbook.ledger.projections.views import ViewChanges
 from pathbook.ledger.ranges import count_units
 from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, LadderChanges
-from pathbook.ledger.runs import Change, Partition, Run
+from pathbook.ledger.run import Change, Run
+from pathbook.ledger.runs import Partition
 from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import (
     AuthorizationStatus,

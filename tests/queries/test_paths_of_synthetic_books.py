@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pathbook.ledger.codec import leaf_hash
 from pathbook.ledger.queries import Path, StepKind
-from pathbook.ledger.runs import EMPTY_HEAD, next_head
+from pathbook.ledger.run import EMPTY_HEAD, next_head
 from pathbook.ledger.store.views.snapshot import read_history
 from pathbook.ledger.values import WRITTEN_OFF, Unit, UnitRange
 from tests.examples import examples

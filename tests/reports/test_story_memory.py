@@ -12,7 +12,7 @@ from pathbook.ledger.reports.agreed_hops import AgreedHop
 from pathbook.ledger.reports.marks import BatchMarks
 from pathbook.ledger.reports.story import BatchStory, tell
 from pathbook.ledger.requests import DIGEST_BYTES, REQUEST_BYTES
-from pathbook.ledger.runs import NO_HEAD
+from pathbook.ledger.run import NO_HEAD
 from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import AuthorizationStatus, Delivery, Price, UnitRange
 from tests.scenario import CODE_KEY, DAY, MASK, NOON

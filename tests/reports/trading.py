@@ -15,7 +15,7 @@ from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State, evolve
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.values import (
     Delivery,
     DiscrepancyKind,

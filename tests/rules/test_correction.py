@@ -3,7 +3,7 @@
 import datetime
 
 from pathbook.ledger.events import ErrorDeclared, UnitsWrittenOff
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from tests.scenario import MASK, Story
 
 BOOK = """

@@ -10,7 +10,8 @@ from pathbook.ledger.hops import Hop
 from pathbook.ledger.moves import Move
 from pathbook.ledger.rules import goods
 from pathbook.ledger.rules.goods import Batch, Case
-from pathbook.ledger.runs import INDEXED_MAX_RUNS, SPLICED_MAX_RANGES, Change, Partition, Run
+from pathbook.ledger.run import Change, Run
+from pathbook.ledger.runs import INDEXED_MAX_RUNS, SPLICED_MAX_RANGES, Partition
 from pathbook.ledger.values import Ranges, UnitRange, UnitState
 from tests.scenario import Story
 

@@ -10,7 +10,8 @@ from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.requests import digest, request_of
 from pathbook.ledger.rules.deciding import decide
 from pathbook.ledger.rules.state import State, evolve, roll_back
-from pathbook.ledger.runs import Change, Partition
+from pathbook.ledger.run import Change
+from pathbook.ledger.runs import Partition
 from pathbook.ledger.values import Price, Quantity, Selection, UnitRange
 from tests.scenario import MASK, NOON, Story
 

@@ -15,7 +15,7 @@ from pathbook.ledger import commands
 from pathbook.ledger.commands import Command, RecordTransfer, ReturnUnits, ReverseTransfer
 from pathbook.ledger.hops import NOT_LOADED, Hop, chain
 from pathbook.ledger.refusals import Reason, Refusal
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import reading, writing
 from pathbook.ledger.store.log.stream import Stream

@@ -16,7 +16,7 @@ from pathbook.ledger.projections import cases, keys, registers, transfers
 from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.reports.holdings import HELD_COLUMNS, HOLDINGS
 from pathbook.ledger.reports.report import ColumnKind
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.store.database.engine import Purpose
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.reports.positions import position_lookup

@@ -16,7 +16,7 @@ from pathbook.ledger.reports.report import Column, ColumnKind, Report, SumRow
 from pathbook.ledger.reports.story import BatchStory, ToldEvent, batches_told, told
 from pathbook.ledger.reports.sums import fold_together
 from pathbook.ledger.reports.wanted import added_up
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.store.database.engine import Purpose, reading
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views import follower as followers

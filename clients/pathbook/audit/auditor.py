@@ -30,7 +30,8 @@ from pathbook.ledger.key_events import StatementsFiled
 from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.tree import EMPTY_ROOT, Frontier
 from pathbook.ledger.rules.state import evolve
-from pathbook.ledger.runs import Change, Partition
+from pathbook.ledger.run import Change
+from pathbook.ledger.runs import Partition
 
 SEALS_REMEMBERED: Final = 1_000
 """Of how many of the last seals the root of the tree is remembered. A checkpoint is signed a moment after its seal."""

@@ -14,7 +14,8 @@ from pathbook.ledger.proofs.custody import (
     batch_data,
     custody_root,
 )
-from pathbook.ledger.runs import Change, Partition
+from pathbook.ledger.run import Change
+from pathbook.ledger.runs import Partition
 
 CHANGED_MAX: Final = 20_000
 """How many changed ranges are kept before tiles are brought up to them. It bounds memory in a book without seals."""

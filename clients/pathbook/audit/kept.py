@@ -21,7 +21,8 @@ from pathbook.ledger.proofs.key_chain import KeyChains, KeyedParty
 from pathbook.ledger.rules.answerable import Declarable, Transfer
 from pathbook.ledger.rules.goods import Batch, Case, Product
 from pathbook.ledger.rules.state import Party, State
-from pathbook.ledger.runs import Partition, Run
+from pathbook.ledger.run import Run
+from pathbook.ledger.runs import Partition
 from pathbook.ledger.values import UnitState
 
 _REQUEST_BYTES: Final = 16

@@ -8,7 +8,7 @@ from pathbook.ledger import events
 from pathbook.ledger.events import RecordedEvent, RunEvent
 from pathbook.ledger.moves import moves_of
 from pathbook.ledger.ranges import common, covers, joined, union, without
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Ranges, Unit, UnitRange, UnitState
 from pathbook.verify.following import is_claimed, problem

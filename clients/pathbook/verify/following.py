@@ -9,7 +9,7 @@ from pathbook.ledger import events
 from pathbook.ledger.events import RunEvent
 from pathbook.ledger.hops import chain
 from pathbook.ledger.ranges import count_units, range_of
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.steps import actor_of
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import WRITTEN_OFF, Unit, UnitState, is_consumer

@@ -11,7 +11,8 @@ import msgspec
 from pathbook.ledger import events, runs
 from pathbook.ledger.codec import MalformedEventError, NewerEventError, decode
 from pathbook.ledger.events import RecordedEvent, RunEvent, TitleEvent
-from pathbook.ledger.runs import Run, commissioned
+from pathbook.ledger.run import Run
+from pathbook.ledger.runs import commissioned
 from pathbook.ledger.steps import Movement, attestations, attested, movement, out_of_order, undone
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import Attestation, Unit

@@ -13,7 +13,7 @@ from pathbook.ledger.proofs.checkpoint import Checkpoint
 from pathbook.ledger.proofs.custody import batch_leaf, custody_root, party_leaf, unit_leaf
 from pathbook.ledger.proofs.tree import root_of_inclusion, root_of_multiproof
 from pathbook.ledger.proofs.unit_proof import StoredEvent, UnitProof
-from pathbook.ledger.runs import EMPTY_HEAD, next_head
+from pathbook.ledger.run import EMPTY_HEAD, next_head
 from pathbook.verify.guards import Guard, require
 from pathbook.verify.replay import ContradictionError, NewerPathError
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias, assert_never
 from pathbook.ledger import events, key_events
 from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.events import Event, RecordedEvent
-from pathbook.ledger.runs import EMPTY_HEAD, next_head
+from pathbook.ledger.run import EMPTY_HEAD, next_head
 
 Chain: TypeAlias = str | int
 """The name of a chain within its book: the id of a party, OPERATOR, or the number of a batch."""

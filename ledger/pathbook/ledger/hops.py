@@ -26,7 +26,7 @@ class Hop(msgspec.Struct, eq=False):
     """A transfer or sale that is still in force.
 
     ``moved_from`` is the custodian from which it moved the goods, or "" if it moved only title. (``position``,
-    ``origin``) name the run that it moved, as in pathbook.ledger.runs.Run. ``earlier`` is the last hop of that run,
+    ``origin``) name the run that it moved, as in pathbook.ledger.run.Run. ``earlier`` is the last hop of that run,
     or None if it had none.
     """
 

@@ -11,7 +11,8 @@ from operator import attrgetter
 from typing import Final
 
 from pathbook.ledger.moves import Move
-from pathbook.ledger.runs import SPLICED_MAX_RANGES, Change, Partition, Run
+from pathbook.ledger.run import Change, Run
+from pathbook.ledger.runs import SPLICED_MAX_RANGES, Partition
 from pathbook.ledger.values import MAX_BATCH_SIZE, UnitRange
 
 MAX_INSERTED_AT_ONCE: Final = 50

@@ -19,7 +19,7 @@ from pathbook.ledger.rules.preview import needing_as_much, preview
 from pathbook.ledger.rules.required_state import required_state
 from pathbook.ledger.rules.seller import SellerAuthority, seller_authority
 from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
-from pathbook.ledger.runs import Change
+from pathbook.ledger.run import Change
 from pathbook.ledger.spans import StockNotLoadedError
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream, Turn
@@ -30,8 +30,8 @@ from pathbook.ledger.values import MAX_STEPS, Ranges, Selection, TransferStatus
 TAIL_MAX_EVENTS = 20_000
 """How many events the views may lag behind. Beyond it writes pause, because these events are kept in memory."""
 
-LOADED_RUNS_MAX = 400_000
-"""How many runs are kept in memory, at some 500 bytes each. Beyond it, the least recently used batches are evicted.
+LOADED_RUNS_MAX = 300_000
+"""How many runs are kept in memory, at some 1,100 bytes each. Beyond it, the least recently used batches are evicted.
 
 A group that needs more gets them. They are evicted after it, and a later group loads only those that it touches.
 """

@@ -5,6 +5,7 @@ place of codes, and the note with the salt of its commitment, because both are f
 """
 
 from collections.abc import Sequence
+from sys import intern
 
 from pathbook.ledger import commands
 from pathbook.ledger.codec import requests
@@ -15,12 +16,15 @@ from pathbook.v1 import batches_pb2, transfers_pb2
 def record_transfer(
     request: transfers_pb2.RecordTransferRequest, units: Selection
 ) -> commands.RecordTransfer:
-    """Return the command to record a transfer in one step."""
+    """Return the command to record a transfer in one step.
+
+    Its parties are interned, because each run that it makes keeps their names as long as it is in memory.
+    """
     return commands.RecordTransfer(
         request_id=request.request_id,
         occurred_at=requests.time_or_now(request),
-        giver=request.giver,
-        receiver=request.receiver,
+        giver=intern(request.giver),
+        receiver=intern(request.receiver),
         units=units,
         unit_price=requests.price(request, "unit_price"),
         delivery=requests.delivery(request.delivery),

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from pathbook.ledger.command_fields import OPERATOR
 from pathbook.ledger.projections.keys import KeyRow
 from pathbook.ledger.projections.registers import AuthorizationRow, BatchRow, PartyRow
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.values import Ranges
 
 HEADER: Final = b"pathbook.fingerprint@v1\n"

@@ -8,7 +8,7 @@ is removed when it ends. How long it lasted depends on its neighbours, not on it
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from pathbook.ledger.runs import Change, Run
+from pathbook.ledger.run import Change, Run
 
 RunKey: TypeAlias = tuple[int, int, int]
 """Batch, first unit and ``valid_from``, which identify the row of a run within its book."""

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from pathbook.ledger.runs import Change, Run
+from pathbook.ledger.run import Change, Run
 from pathbook.ledger.values import CONSUMER_PREFIX, WRITTEN_OFF, UnitState
 
 _OFFERED = UnitState.OFFERED

@@ -13,7 +13,7 @@ from pathbook.ledger.projections.registers import RequestRow
 from pathbook.ledger.projections.runs import RunChanges
 from pathbook.ledger.projections.stock import StockChanges
 from pathbook.ledger.projections.transfers import TransferRow
-from pathbook.ledger.runs import Change
+from pathbook.ledger.run import Change
 from pathbook.ledger.values import TransferStatus
 
 Row = (

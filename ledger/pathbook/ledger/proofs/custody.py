@@ -46,7 +46,7 @@ class HeadRun(NamedTuple):
     """Units first .. last of a batch that have one head.
 
     ``position`` is that of the event that made the head, and ``origin`` the first unit of the run that it then made.
-    The path of a unit is a walk from there, as in `pathbook.ledger.runs.Run`.
+    The path of a unit is a walk from there, as in `pathbook.ledger.run.Run`.
     """
 
     first: int

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathbook.ledger.events import BatchCommissioned, RecordedEvent
 from pathbook.ledger.moves import changed_ranges
 from pathbook.ledger.proofs.custody import TILE_LEVELS, TILE_WIDTH, HeadRun
-from pathbook.ledger.runs import EMPTY_HEAD, next_head
+from pathbook.ledger.run import EMPTY_HEAD, next_head
 from pathbook.ledger.values import MAX_BATCH_SIZE
 
 _BEYOND = MAX_BATCH_SIZE  # of any last unit: sorts after all runs that begin with the same unit

@@ -11,7 +11,7 @@ from pathbook.ledger.events import RecordedEvent, RunEvent
 from pathbook.ledger.queries.answers import Batch, Correction, Path, Recall, UnitRun
 from pathbook.ledger.queries.filling import recalls_of_unit
 from pathbook.ledger.refusals import Reason, Refusal, refuse
-from pathbook.ledger.runs import EMPTY_HEAD, next_head
+from pathbook.ledger.run import EMPTY_HEAD, next_head
 from pathbook.ledger.steps import (
     Movement,
     Step,

@@ -11,7 +11,7 @@ from pathbook.ledger.hops import NOT_LOADED, Hop
 from pathbook.ledger.reports.adding import Counting, Key, folding
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.story import ToldEvent
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.values import WRITTEN_OFF, UnitState, is_consumer
 
 

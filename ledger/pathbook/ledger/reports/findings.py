@@ -17,7 +17,7 @@ from pathbook.ledger.reports.marks import Stated, counts
 from pathbook.ledger.reports.registered import DAY_US, day_number
 from pathbook.ledger.reports.report import Column, ColumnKind, Report, ReportIndex
 from pathbook.ledger.reports.story import BatchStory, ToldEvent
-from pathbook.ledger.runs import Change
+from pathbook.ledger.run import Change
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import (
     CLOCK_TOLERANCE,

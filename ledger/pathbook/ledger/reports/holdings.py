@@ -17,7 +17,7 @@ from pathbook.ledger.reports.ladder import CONSUMER_TIER, NO_TIER, PriceRow
 from pathbook.ledger.reports.registered import Batch, day_number, day_of
 from pathbook.ledger.reports.report import Column, ColumnKind, Report, ReportIndex
 from pathbook.ledger.reports.story import BatchStory, ToldEvent
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.values import WRITTEN_OFF, Price, UnitState, is_consumer
 
 _OFFERED: Final = UnitState.OFFERED  # looked up once, because the lookup of an enum member takes long

@@ -10,7 +10,7 @@ from pathbook.ledger import events
 from pathbook.ledger.events import Event, RecordedEvent
 from pathbook.ledger.ranges import common, count_units, without
 from pathbook.ledger.reports.agreed_hops import AgreedHop
-from pathbook.ledger.runs import Change
+from pathbook.ledger.run import Change
 from pathbook.ledger.values import Price, Ranges, UnitRange, UnitState
 
 

@@ -17,7 +17,7 @@ from pathbook.ledger.reports.agreed_hops import AgreedHop
 from pathbook.ledger.reports.registered import day_number, day_of
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
 from pathbook.ledger.reports.story import BatchStory, ToldEvent
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.values import WRITTEN_OFF, Price, UnitState, is_consumer
 
 _CONFIRMED: Final = UnitState.CONFIRMED  # looked up once, because the lookup of an enum member takes long

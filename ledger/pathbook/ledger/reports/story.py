@@ -12,7 +12,8 @@ from pathbook.ledger.reports import marks
 from pathbook.ledger.reports.agreed_hops import AgreedHop, agreed_hop
 from pathbook.ledger.reports.marks import BatchMarks
 from pathbook.ledger.reports.registered import day_number
-from pathbook.ledger.runs import Change, Partition, Run
+from pathbook.ledger.run import NO_HEAD, Change, Run
+from pathbook.ledger.runs import Partition
 from pathbook.ledger.terms import Terms
 
 
@@ -32,7 +33,7 @@ class BatchStory:
         self.made_day = day_number(commissioned.made_on)
         whole = runs.commissioned(commissioned, recorded.position, recorded.leaf).runs
         # No report looks at heads. Without them, neither is their hash computed nor do they take memory.
-        self.partition = Partition(self.batch, [replace(run, head=runs.NO_HEAD) for run in whole])
+        self.partition = Partition(self.batch, [replace(run, head=NO_HEAD) for run in whole])
         self.marks = BatchMarks(commissioned)
         self._agreed: dict[int, AgreedHop] = {}
 

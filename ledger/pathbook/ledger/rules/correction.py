@@ -20,7 +20,7 @@ from pathbook.ledger.rules.goods import packed_count, packed_in, packed_within
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.text import commitment_of, refuse_text
 from pathbook.ledger.rules.units import outermost, packed_units, pieces, refuse_broken_cases, refuse_unless
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.steps import actor_of
 from pathbook.ledger.values import Ranges, TransferStatus, UnitRange, UnitState
 

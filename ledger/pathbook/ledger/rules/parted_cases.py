@@ -3,7 +3,7 @@
 from pathbook.ledger.refusals import Reason, Refusal, refuse
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.units import outermost_cases, packed_units, pieces
-from pathbook.ledger.runs import custodian_before
+from pathbook.ledger.run import custodian_before
 from pathbook.ledger.values import Ranges
 
 

@@ -13,7 +13,8 @@ from pathbook.ledger.rules.budget import QUANTITIES, RECALLS, Budget
 from pathbook.ledger.rules.goods import Batch, packed_count, packed_within
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.times import last_moment
-from pathbook.ledger.runs import Partition, Run
+from pathbook.ledger.run import Run
+from pathbook.ledger.runs import Partition
 from pathbook.ledger.spans import STOCK_RUNS_AT_ONCE_MAX, PartialPartition, StockNotLoadedError
 from pathbook.ledger.values import Quantity, Ranges, UnitRange, UnitState, gtin14, is_consumer, is_owner
 

@@ -21,7 +21,7 @@ from pathbook.ledger.rules.units import (
     refuse_unless,
     resolve,
 )
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.terms import Terms
 from pathbook.ledger.values import (
     CONSUMER_PREFIX,

@@ -17,6 +17,7 @@ from pathbook.ledger.rules.answerable import Declarable, Transfer
 from pathbook.ledger.rules.budget import Budget
 from pathbook.ledger.rules.goods import Batch, Case, Product, Recall
 from pathbook.ledger.rules.key_ring import Key, Keys
+from pathbook.ledger.run import Change
 from pathbook.ledger.spans import merged
 from pathbook.ledger.terms import Authority, Terms
 from pathbook.ledger.values import AuthorizationStatus, PartyKind, Ranges, TransferStatus, UnitRange
@@ -143,7 +144,7 @@ class State:
         self.holdings |= part.holdings
 
 
-def evolve(state: State, recorded: RecordedEvent) -> list[runs.Change]:
+def evolve(state: State, recorded: RecordedEvent) -> list[Change]:
     """Apply the next event to the state, and return the changes of the loaded runs."""
     assert recorded.position == state.position + 1, (recorded.position, state.position)
     state.position, state.recorded_at = recorded.position, recorded.recorded_at
@@ -158,7 +159,7 @@ def evolve_runs(state: State, recorded: RecordedEvent) -> None:
     runs.apply(state.partitions, recorded)
 
 
-def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change], recorded_at: int) -> None:
+def roll_back(state: State, recorded: RecordedEvent, changes: list[Change], recorded_at: int) -> None:
     """Undo the last event, which is a transfer, its attestation, a sale, a return or a filing of statements.
 
     ``changes`` are those that ``evolve`` returned. ``recorded_at`` is that of the event before. ``holdings`` are not
@@ -174,7 +175,7 @@ def roll_back(state: State, recorded: RecordedEvent, changes: list[runs.Change],
         | events.UnitsReturned
         | key_events.StatementsFiled,
     ), event
-    by_batch: dict[int, list[runs.Change]] = {}
+    by_batch: dict[int, list[Change]] = {}
     for change in changes:
         by_batch.setdefault(change.batch, []).append(change)
     for number, changed in by_batch.items():

@@ -12,7 +12,7 @@ from pathbook.ledger.rules.goods import Batch, Case, packed_count, packed_in
 from pathbook.ledger.rules.quantities import Pick, Shelves
 from pathbook.ledger.rules.state import State
 from pathbook.ledger.rules.times import made_before, utc
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.values import (
     MAX_QUANTITIES,
     MAX_RANGES,

@@ -9,7 +9,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from pathbook.ledger.runs import Partition, Run
+from pathbook.ledger.run import Run
+from pathbook.ledger.runs import Partition
 from pathbook.ledger.spans import PartialPartition, merged
 from pathbook.ledger.store.database.given_rows import KINDS, given_rows, joined
 from pathbook.ledger.store.views.tables import RUN, RunRow, run_from_row

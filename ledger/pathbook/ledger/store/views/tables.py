@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table
 
 from pathbook.ledger.hops import NOT_LOADED, Hop
-from pathbook.ledger.runs import Run
+from pathbook.ledger.run import Run
 from pathbook.ledger.store.database.engine import TEXT
 from pathbook.ledger.values import TransferStatus, UnitState
 
