@@ -32,6 +32,7 @@ from pathbook.ledger.values import (
     UnitRange,
 )
 from tests.examples import examples
+from tests.lines_run import lines_run
 from tests.rules.hostile import done, hostile_book, moved, requests, singles, sscc, touched
 from tests.scenario import DAY, NOON, Story
 
@@ -67,35 +68,15 @@ def test_steps_are_linear_in_what_is_touched(command: Command, limited: bool) ->
         assert budget.spent <= budget.limit
 
 
-def lines_run(work: Callable[[], object]) -> int:
-    """Count the lines of the rules, ranges and runs that are executed."""
-    rooms = Path(deciding.__file__).parents[1]
-    counted = {str(path) for path in [*rooms.glob("rules/*.py"), rooms / "ranges.py", rooms / "runs.py"]}
-    count = 0
-
-    def trace(frame: FrameType, what: str, _: Any) -> Any:  # noqa: ANN401 - the type of sys.settrace
-        nonlocal count
-        if frame.f_code.co_filename not in counted:
-            return None
-        count += what == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return count
-
-
 @settings(max_examples=examples(25, 150), deadline=None)
 @given(command=requests())
 def test_every_loop_counts_its_steps(command: Command) -> None:
     """The lines that run are at most some for each step, so no loop is left out."""
     state = hostile_book().state
     budget = Budget(MAX_STEPS)
-    count = lines_run(lambda: decide(state, command, NOON, budget))
+    rooms = Path(deciding.__file__).parents[1]
+    counted = [*rooms.glob("rules/*.py"), *(rooms / name for name in ("ranges.py", "run.py", "runs.py"))]
+    count = lines_run(lambda: decide(state, command, NOON, budget), counted)
     assert count <= LINES_PER_STEP * (budget.spent + 10), (count, budget.spent)
 
 

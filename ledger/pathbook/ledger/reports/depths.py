@@ -10,7 +10,7 @@ import msgspec
 from pathbook.ledger.hops import NOT_LOADED, Hop
 from pathbook.ledger.reports.adding import Counting, Key, folding
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
-from pathbook.ledger.reports.story import ToldEvent
+from pathbook.ledger.reports.story import SHORT_PAST, BatchStory, ToldEvent
 from pathbook.ledger.run import Run
 from pathbook.ledger.values import WRITTEN_OFF, UnitState, is_consumer
 
@@ -46,17 +46,19 @@ class DepthChanges:
             if before is None:
                 self.adding[_place(change.batch, changed, 0)] += units
                 continue
-            hops = _length(before.last_hop)
+            hops = _count(told.stories[change.batch], before.last_hop)
             self.adding[_place(change.batch, before, hops)] -= units
             self.adding[_place(change.batch, changed, hops + _added(before, changed))] += units
 
 
-def _length(last: Hop | None) -> int:
+def _count(story: BatchStory, last: Hop | None) -> int:
     """Return how many hops lead to the last one, which counts."""
-    hops = 0
-    while last is not None:
-        assert last.earlier is not NOT_LOADED, last
-        hops, last = hops + 1, last.earlier
+    hops, earlier = 0, last
+    while earlier is not None:
+        if hops == SHORT_PAST:
+            return story.past(last).hops
+        assert earlier.earlier is not NOT_LOADED, earlier
+        hops, earlier = hops + 1, earlier.earlier
     return hops
 
 

@@ -7,16 +7,16 @@ now. Units that go back up, past the party, leave the line: by a return, a rever
 import datetime
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
 
-from pathbook.ledger import events
+from pathbook.ledger import events, hops
 from pathbook.ledger.reports.adding import Adding, folding
-from pathbook.ledger.reports.agreed_hops import AgreedHop
 from pathbook.ledger.reports.registered import day_number, day_of
 from pathbook.ledger.reports.report import Column, ColumnKind, Report
-from pathbook.ledger.reports.story import BatchStory, ToldEvent
+from pathbook.ledger.reports.story import SHORT_PAST, BatchStory, ToldEvent
 from pathbook.ledger.run import Run
 from pathbook.ledger.values import WRITTEN_OFF, Price, UnitState, is_consumer
 
@@ -56,7 +56,7 @@ class SellThroughChanges:
                 pass  # no consumer says a price
 
     def _count(self, story: BatchStory, run: Run, units: int) -> None:
-        entered, sold_on = line_days(story, run)
+        _, entered, sold_on = story.past(run.last_hop)
         sold = units if sold_on is not None else 0
         confirmed = units if run.state is _CONFIRMED else 0
         lost = units if sold_on is None and run.state in WRITTEN_OFF else 0
@@ -68,16 +68,18 @@ class SellThroughChanges:
     def _count_hop(self, story: BatchStory, run: Run, units: int) -> None:
         """Count the last hop of a run alone, because all else of it is as it was. This is what nearly all events do."""
         add, batch = self.adding.add, story.batch
-        last, *earlier = story.hops(run)
+        assert run.last_hop is not None, run
+        before = hops.before(run.last_hop)
+        last, *earlier = islice(story.hops(run), 1 + SHORT_PAST)
         receiver, at = last.receiver, last.day
         if is_consumer(receiver):
-            for party, day in _line(story, earlier)[0].items():
+            for party, day in story.past(before).entered.items():
                 add((party, batch, at), 0, units, 0, 0, units * (at - day))
             return
-        is_again = receiver == story.commissioned.brand
+        is_again = receiver == story.commissioned.brand or len(earlier) == SHORT_PAST
         for hop in earlier:
             is_again = is_again or hop.receiver == receiver
-        had = _line(story, earlier)[0] if is_again else {}
+        had = story.past(before).entered if is_again else {}
         if receiver not in had:  # or no longer: the units had gone back past it since
             add((receiver, batch, at), units)
         else:
@@ -93,7 +95,7 @@ class SellThroughChanges:
             sale = story.last_hop(change.changed)
             if sale is None or price.is_worth(sale.unit_price):
                 continue
-            entered, sold_on = line_days(story, change.changed)
+            _, entered, sold_on = story.past(change.changed.last_hop)
             if sold_on is not None:
                 for party in entered:
                     self.adding.add((party, story.batch, sold_on), 0, 0, 0, 0, 0, sign * units)
@@ -108,30 +110,6 @@ def _outcome(run: Run) -> tuple[int, bool, bool]:
 def _is_final(run: Run) -> bool:
     """Tell whether a purchase was confirmed, or units written off, which is counted in several places."""
     return run.state in _FINAL
-
-
-def line_days(story: BatchStory, run: Run) -> tuple[dict[str, int], int | None]:
-    """Return on which day the units of a run came to each party in whose line they are, and of their sale, if any.
-
-    Units that come again to a party that had them leave the lines of all that got them after it.
-    """
-    return _line(story, list(story.hops(run)))
-
-
-def _line(story: BatchStory, hops: list[AgreedHop]) -> tuple[dict[str, int], int | None]:
-    """Return the days for hops, newest first."""
-    entered = {story.commissioned.brand: story.made_day}
-    sold_on = None
-    for hop in reversed(hops):
-        receiver, day = hop.receiver, hop.day
-        if is_consumer(receiver):
-            sold_on = day
-        elif receiver not in entered:
-            entered[receiver] = day
-        else:
-            while next(reversed(entered)) != receiver:
-                entered.popitem()
-    return entered, sold_on
 
 
 SELL_THROUGH: Final = Report(

@@ -1,12 +1,13 @@
 """The story of a batch: its runs with all their hops and the terms of each, as events lead to them, for reports."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from pathbook.ledger import events, hops, runs
 from pathbook.ledger.events import Event, RecordedEvent
+from pathbook.ledger.hops import Hop
 from pathbook.ledger.moves import changed_ranges
 from pathbook.ledger.reports import marks
 from pathbook.ledger.reports.agreed_hops import AgreedHop, agreed_hop
@@ -15,6 +16,23 @@ from pathbook.ledger.reports.registered import day_number
 from pathbook.ledger.run import NO_HEAD, Change, Run
 from pathbook.ledger.runs import Partition
 from pathbook.ledger.terms import Terms
+from pathbook.ledger.values import is_consumer
+
+SHORT_PAST: Final = 64
+"""A past of so many hops is walked whole, each time. Real units have ten hops. Of longer ones, milestones are kept."""
+
+
+class Past(NamedTuple):
+    """What reports ask of the hops up to one of them.
+
+    ``hops`` is their number. ``entered`` has the day on which the units came to each party in whose line they are, in
+    the order of the line. Units that come again to a party that had them leave the lines of all that got them after
+    it. ``sold_on`` is the day of their last sale, if any.
+    """
+
+    hops: int
+    entered: dict[str, int]
+    sold_on: int | None
 
 
 class BatchStory:
@@ -24,7 +42,7 @@ class BatchStory:
     it can be made again from the log at any position, and no report depends on what the views keep.
     """
 
-    __slots__ = ("_agreed", "batch", "commissioned", "made_day", "marks", "partition")
+    __slots__ = ("_agreed", "_milestones", "batch", "commissioned", "made_day", "marks", "partition")
 
     def __init__(self, commissioned: events.BatchCommissioned, recorded: RecordedEvent) -> None:
         """Begin with the event that commissioned the batch."""
@@ -36,6 +54,7 @@ class BatchStory:
         self.partition = Partition(self.batch, [replace(run, head=NO_HEAD) for run in whole])
         self.marks = BatchMarks(commissioned)
         self._agreed: dict[int, AgreedHop] = {}
+        self._milestones: dict[Hop, Past] = {}
 
     @property
     def size(self) -> int:
@@ -60,6 +79,38 @@ class BatchStory:
         """Yield the hops by which the units of a run of this batch came, newest first."""
         agreed = self._agreed
         return (agreed[hop.transfer] for hop in hops.chain(run.last_hop))
+
+    def past(self, last: Hop | None) -> Past:
+        """Return the past up to a hop of this batch. None stands for no hop.
+
+        From a milestone on, hops are not walked again. So what an event costs does not grow with the hops before it.
+        Equal hops have one past. Milestones of hops that are undone are of no use, and do no harm.
+        """
+        walked: list[Hop] = []
+        known: Past | None = None
+        while last is not None:
+            if self._milestones and (known := self._milestones.get(last)) is not None:
+                break
+            walked.append(last)
+            last = hops.before(last)
+        count, found, sold_on = known or (0, {self.commissioned.brand: self.made_day}, None)
+        entered = dict(found)
+        for hop in reversed(walked):
+            agreed = self._agreed[hop.transfer]
+            receiver = agreed.receiver
+            if is_consumer(receiver):
+                sold_on = agreed.day
+            elif receiver not in entered:
+                entered[receiver] = agreed.day
+            else:
+                while next(reversed(entered)) != receiver:
+                    entered.popitem()
+        past = Past(count + len(walked), entered, sold_on)
+        if len(walked) >= max(
+            SHORT_PAST, len(entered)
+        ):  # so that a milestone is no larger than the hops to it
+            self._milestones[walked[0]] = past._replace(entered=dict(entered))
+        return past
 
     def last_hop(self, run: Run) -> AgreedHop | None:
         """Return the hop by which the units of a run came to its owner. None if it is the brand that made them."""
