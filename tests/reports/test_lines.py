@@ -57,7 +57,7 @@ def test_units_that_were_sold_back_are_left_to_who_has_them(text: str, expected:
 
 def passed_on(hops: int, seed: int = 1) -> Story:
     """Return a book in which units go from party to party very often. Some stay behind, go back or are sold."""
-    random, told = Random(seed), Story(MASKS)  # noqa: S311 - the same story each time
+    random, told = Random(seed), Story(MASKS)
     for party in PARTIES:
         if party not in told.state.parties:
             told.tell(f"agent {party}")

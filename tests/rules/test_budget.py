@@ -4,11 +4,8 @@ No clock is read. What the steps are compared with is counted naively, over ever
 second test compares them with the lines of code that run, so that no loop is left out of the count.
 """
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import pytest
