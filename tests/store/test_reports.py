@@ -22,7 +22,7 @@ from pathbook.ledger.store.database.engine import Purpose, open_engine, reading
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.reports.positions import positions as report_positions
 from pathbook.ledger.store.reports.tables import table_of
-from pathbook.ledger.store.views import report_follower
+from pathbook.ledger.store.views import report_follower, rests
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.values import Price, Selection, UnitRange
 from tests.books import BEGINNING, PATIENCE, Clock, ask, engine, open_books, positions
@@ -237,6 +237,30 @@ def test_a_turn_that_took_too_long_makes_the_next_ones_shorter(
     while follower.reports.build("book"):
         pass
     assert rows(views, GIVEN) == rebuilt(books, tmp_path, GIVEN)
+
+
+@pytest.mark.parametrize("rest_times", [0, 1_000_000])
+def test_reports_rest_after_a_slow_turn(
+    books: Stream, connect: Callable[[Purpose], Engine], rest_times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If stories do not fit in memory, the seal and other books get the process between two turns of the reports."""
+    for name, value in {"SLOW_TURN_S": 0, "SLOW_EVENT_S": 0, "REST_TIMES": rest_times}.items():
+        monkeypatch.setattr(rests, name, value)
+    views, head = connect("views"), books.head("book")
+    Follower(books, views, reports=[]).catch_up("book")
+    follower = Follower(books, views, reports=[GIVEN])
+    follower.start()
+    try:
+        assert follower.reached("book", head).result(PATIENCE) == head
+        if rest_times:
+            follower.reports.reached(GIVEN, "book", 1).result(PATIENCE)
+            follower._wake("book")
+            follower.reached("book", head).result(PATIENCE)
+            assert follower.reports.position(GIVEN, "book") == report_follower.FIRST_TURN_EVENTS
+        else:
+            assert follower.reports.reached(GIVEN, "book", head).result(PATIENCE) == head
+    finally:
+        follower.close()
 
 
 def test_a_report_waits_while_the_views_are_far_behind(

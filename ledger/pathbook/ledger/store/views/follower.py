@@ -310,9 +310,10 @@ class Follower:
             interval = self._poll_interval()
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._closing or self._woken, self._retries.until_next(interval)
+                    lambda: self._closing or self._woken,
+                    self.reports.rests.until_next(self._retries.until_next(interval)),
                 )
-                books, self._woken = self._woken | self._retries.due(), set()
+                books, self._woken = self._woken | self._retries.due() | self.reports.rests.ended(), set()
             if self._closing:
                 return
             self.look_at_files()
@@ -323,7 +324,7 @@ class Follower:
                 self._catch_up_or_log(book)
                 if not self._projects:
                     self.reports.look(book)
-                elif not self._rebuilding and self.reports.build(book):
+                elif not self._rebuilding and self.reports.build_or_rest(book):
                     self._wake(book)
 
     def _poll_interval(self) -> float:

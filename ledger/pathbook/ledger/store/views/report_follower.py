@@ -29,6 +29,7 @@ from pathbook.ledger.store.reports.positions import (
 )
 from pathbook.ledger.store.views.completeness import Progress, known_head, progress_of_part
 from pathbook.ledger.store.views.recent_events import RecentEvents
+from pathbook.ledger.store.views.rests import Rests
 from pathbook.ledger.store.views.retries import Retries
 from pathbook.ledger.store.views.stopped_books import read_known
 from pathbook.ledger.store.views.story_cache import StoryCache
@@ -89,6 +90,7 @@ class ReportFollower:
         self._reached: dict[tuple[Report, str], int] = {}
         self._limits: dict[str, int] = {}
         self._events_at_once: dict[str, int] = {}
+        self.rests = Rests()
         self._forget_at = 0.0
         self._closed = False
         self._stories, self._recent = StoryCache(stream, views_engine), RecentEvents()
@@ -193,6 +195,10 @@ class ReportFollower:
                 self._retries[report].succeeded(book)
         return bool(self._behind(book))
 
+    def build_or_rest(self, book: str) -> bool:
+        """Build as `build` does, and rest after a slow turn. Return whether the next turn may follow at once."""
+        return not self.rests.is_resting(book) and self.build(book) and not self.rests.begin(book)
+
     def is_behind(self, book: str) -> bool:
         """Tell whether any report of a book is behind, and may try again now."""
         return bool(self._behind(book))
@@ -277,6 +283,7 @@ class ReportFollower:
         began = time.monotonic()
         yield
         seconds = time.monotonic() - began
+        self.rests.measured(book, events, seconds)
         self._events_at_once[book] = next_turn(self._turn_events(book), events, seconds)
 
     def _take(

@@ -1,0 +1,49 @@
+"""The rests of reports: a book whose reports take slow turns leaves the process to others between two of them."""
+
+import time
+from typing import Final
+
+SLOW_TURN_S: Final = 0.05
+SLOW_EVENT_S: Final = 0.001
+"""A turn is slow if it takes longer than this, and an event of it longer than that, which is ten times the usual time.
+That is so if stories do not fit in memory, and are told again for each turn."""
+
+REST_TIMES: Final = 3
+"""How many times as long as a slow turn the reports of a book rest after it. Without that, the first seal of a large
+book took 229 seconds instead of some 20."""
+
+
+class Rests:
+    """Which books rest, and how long. One thread uses it."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[str, float] = {}
+        self._until: dict[str, float] = {}
+
+    def measured(self, book: str, events: int, seconds: float) -> None:
+        """Note how long a turn took."""
+        is_slow = seconds > SLOW_TURN_S and seconds > SLOW_EVENT_S * events
+        self._wanted[book] = REST_TIMES * seconds if is_slow else 0.0
+
+    def begin(self, book: str) -> bool:
+        """Let a book rest if its last turn was slow. Return whether it rests."""
+        seconds = self._wanted.get(book, 0.0)
+        if seconds:
+            self._until[book] = time.monotonic() + seconds
+        return bool(seconds)
+
+    def is_resting(self, book: str) -> bool:
+        """Tell whether a book rests, until `ended` returns it."""
+        return book in self._until
+
+    def ended(self) -> set[str]:
+        """Return the books that rested long enough. They rest no longer."""
+        now = time.monotonic()
+        found = {book for book, until in self._until.items() if until <= now}
+        for book in found:
+            del self._until[book]
+        return found
+
+    def until_next(self, most: float) -> float:
+        """Return how long (seconds) to wait for the next book to end its rest, at most so long."""
+        return max(0.0, min([most, *(until - time.monotonic() for until in self._until.values())]))
