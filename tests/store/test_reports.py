@@ -244,7 +244,12 @@ def test_reports_rest_after_a_slow_turn(
     books: Stream, connect: Callable[[Purpose], Engine], rest_times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If stories do not fit in memory, the seal and other books get the process between two turns of the reports."""
-    for name, value in {"SLOW_TURN_S": 0, "SLOW_EVENT_S": 0, "REST_TIMES": rest_times}.items():
+    for name, value in {
+        "SLOW_TURN_S": 0,
+        "SLOW_EVENT_S": 0,
+        "REST_TIMES": rest_times,
+        "REST_MAX_S": 60,
+    }.items():
         monkeypatch.setattr(rests, name, value)
     views, head = connect("views"), books.head("book")
     Follower(books, views, reports=[]).catch_up("book")

@@ -384,7 +384,7 @@ class Follower:
                 self._awaited.failed(book, error)
 
     def _has_other_work(self, book: str) -> bool:
-        return self._rebuilding or self.reports.is_behind(book)
+        return self._rebuilding or self.reports.wants_turn(book)
 
     def _look_beyond(self, book: str, position: int, *, again: bool) -> None:
         """Raise NewerEventError if the first event that the views lack is newer than this program, or its damage.

@@ -199,9 +199,9 @@ class ReportFollower:
         """Build as `build` does, and rest after a slow turn. Return whether the next turn may follow at once."""
         return not self.rests.is_resting(book) and self.build(book) and not self.rests.begin(book)
 
-    def is_behind(self, book: str) -> bool:
-        """Tell whether any report of a book is behind, and may try again now."""
-        return bool(self._behind(book))
+    def wants_turn(self, book: str) -> bool:
+        """Tell whether any report of a book is behind, and may have a turn now. While a book rests, its views go on."""
+        return not self.rests.is_resting(book) and bool(self._behind(book))
 
     def catch_up(self, book: str, progress: Progress | None = None, *only: Report) -> None:
         """Let all reports, or some, take all events that the views of a book have. Raises what stops a report."""

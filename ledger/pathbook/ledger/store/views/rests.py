@@ -12,6 +12,9 @@ REST_TIMES: Final = 3
 """How many times as long as a slow turn the reports of a book rest after it. Without that, the first seal of a large
 book took 229 seconds instead of some 20."""
 
+REST_MAX_S: Final = 5.0
+"""How long a book rests at most."""
+
 
 class Rests:
     """Which books rest, and how long. One thread uses it."""
@@ -27,7 +30,7 @@ class Rests:
 
     def begin(self, book: str) -> bool:
         """Let a book rest if its last turn was slow. Return whether it rests."""
-        seconds = self._wanted.get(book, 0.0)
+        seconds = min(self._wanted.pop(book, 0.0), REST_MAX_S)
         if seconds:
             self._until[book] = time.monotonic() + seconds
         return bool(seconds)
