@@ -3,21 +3,23 @@
 import time
 from typing import Final
 
+from pathbook.ledger.store.views.retries import due_of, until_first
+
 SLOW_TURN_S: Final = 0.05
 SLOW_EVENT_S: Final = 0.001
 """A turn is slow if it takes longer than this, and an event of it longer than that, which is ten times the usual time.
 That is so if stories do not fit in memory, and are told again for each turn."""
 
 REST_TIMES: Final = 3
-"""How many times as long as a slow turn the reports of a book rest after it. Without that, the first seal of a large
-book took 229 seconds instead of some 20."""
+"""How many times as long as a slow turn the reports of a book rest after it. Without that, reports that told
+stories again took two thirds of the process of the sealer."""
 
 REST_MAX_S: Final = 5.0
 """How long a book rests at most."""
 
 
 class Rests:
-    """Which books rest, and how long. One thread uses it."""
+    """Which books rest, and how long. One thread uses it. Only how long a turn took may be told by others."""
 
     def __init__(self) -> None:
         self._wanted: dict[str, float] = {}
@@ -41,12 +43,11 @@ class Rests:
 
     def ended(self) -> set[str]:
         """Return the books that rested long enough. They rest no longer."""
-        now = time.monotonic()
-        found = {book for book, until in self._until.items() if until <= now}
+        found = due_of(self._until)
         for book in found:
             del self._until[book]
         return found
 
     def until_next(self, most: float) -> float:
         """Return how long (seconds) to wait for the next book to end its rest, at most so long."""
-        return max(0.0, min([most, *(until - time.monotonic() for until in self._until.values())]))
+        return until_first(self._until, most)

@@ -1,6 +1,7 @@
 """When a follower retries the books that it could not update: at once after a lost connection, then less and less."""
 
 import time
+from collections.abc import Mapping
 
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.failures import OutageLog
@@ -15,6 +16,17 @@ MAX_RETRY_DELAY_S = 1.0
 
 BUG_RETRY_DELAY_S = 5.0
 """How long it waits after any other error, which a retry hardly cures."""
+
+
+def due_of(times: Mapping[str, float]) -> set[str]:
+    """Return the books whose time, by `time.monotonic`, has come."""
+    now = time.monotonic()
+    return {book for book, at in times.items() if at <= now}
+
+
+def until_first(times: Mapping[str, float], most: float) -> float:
+    """Return how long (seconds) to wait for the first of these times, at most so long."""
+    return max(0.0, min([most, *(at - time.monotonic() for at in times.values())]))
 
 
 class Retries:
@@ -65,9 +77,8 @@ class Retries:
 
     def due(self) -> set[str]:
         """Return the books that are to be retried now."""
-        now = time.monotonic()
-        return {book for book, at in self._retry_at.items() if at <= now}
+        return due_of(self._retry_at)
 
     def until_next(self, most: float) -> float:
         """Return how long (seconds) to wait for the next retry, at most so long."""
-        return max(0.0, min([most, *(at - time.monotonic() for at in self._retry_at.values())]))
+        return until_first(self._retry_at, most)
