@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from tests.postgres import programs, unprivileged_user
+from tests.postgres import as_user, programs, unprivileged_user
 
 NODES: Final = ("one", "two", "three")
 START_TIMEOUT_S: Final = 120.0
@@ -39,11 +39,10 @@ def _python() -> str | None:
     for path in (str(Path(sys.executable).resolve()), "/usr/bin/python3"):
         with contextlib.suppress(OSError):
             ran = subprocess.run(
-                [path, "-S", "-c", "import patroni.__main__, psycopg"],
+                as_user(unprivileged_user(), path, "-S", "-c", "import patroni.__main__, psycopg"),
                 env=_environment(),
                 cwd="/",
                 stderr=subprocess.DEVNULL,
-                user=unprivileged_user(),
                 check=False,
             )
             if ran.returncode == 0:
@@ -90,13 +89,12 @@ class Node:
             "PATRONI_REWIND_PASSWORD": PASSWORD,
         }
         self._process = subprocess.Popen(
-            [str(_python()), "-S", "-c", PATRONI, str(directory / CONFIGURATION.name)],
+            as_user(user, str(_python()), "-S", "-c", PATRONI, str(directory / CONFIGURATION.name)),
             cwd=home,
             env=environment,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            user=user,
         )
         self._pid_file = home / "data" / "postmaster.pid"
 
@@ -173,16 +171,16 @@ def high_availability() -> Iterator[HighAvailability]:
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         log = stack.enter_context((directory / "etcd.log").open("wb"))
         etcd = subprocess.Popen(
-            [
-                _etcd(), "--data-dir", str(directory / "etcd"), "--name", "only",
+            as_user(
+                user, _etcd(), "--data-dir", str(directory / "etcd"), "--name", "only",
                 "--listen-client-urls", f"http://127.0.0.1:{port}",
                 "--advertise-client-urls", f"http://127.0.0.1:{port}",
                 "--listen-peer-urls", f"http://127.0.0.1:{peers}",
                 "--initial-advertise-peer-urls", f"http://127.0.0.1:{peers}",
                 "--initial-cluster", f"only=http://127.0.0.1:{peers}",
                 "--unsafe-no-fsync",
-            ],
-            stdout=log, stderr=subprocess.STDOUT, user=user, cwd=directory,
+            ),
+            stdout=log, stderr=subprocess.STDOUT, cwd=directory,
         )  # fmt: skip
         stack.callback(etcd.wait)
         stack.callback(etcd.terminate)

@@ -6,9 +6,9 @@ import itertools
 import os
 import pwd
 import shutil
-import signal
 import stat
 import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -29,8 +29,15 @@ rm -rf "$2"
 """Stops a cluster when its standard input ends, which happens even if the tests are killed."""
 
 
-FORKS_MAX: Final = 3
-"""How often a program is started at most."""
+_AS_USER: Final = """
+import os, pwd, sys
+user = pwd.getpwnam(sys.argv[1])
+os.setgroups([])
+os.setgid(user.pw_gid)
+os.setuid(user.pw_uid)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes a program that a user runs."""
 
 
 class _Cluster(NamedTuple):
@@ -41,23 +48,9 @@ class _Cluster(NamedTuple):
     user: str | None
 
     def run(self, program: str, *arguments: str) -> None:
-        """Run a program of PostgreSQL as the user of the cluster.
-
-        A fork beside threads of gRPC crashes now and then before it becomes the program, so it is tried again then.
-        """
-        code = -signal.SIGSEGV
-        for _ in range(FORKS_MAX):
-            if code == -signal.SIGSEGV:
-                code = subprocess.run(
-                    [self.programs / program, *arguments],
-                    check=False,
-                    cwd=self.directory,
-                    stdout=subprocess.DEVNULL,
-                    timeout=60,
-                    user=self.user,
-                ).returncode
-        if code:
-            raise subprocess.CalledProcessError(code, program)
+        """Run a program of PostgreSQL as the user of the cluster."""
+        command = as_user(self.user, str(self.programs / program), *arguments)
+        subprocess.run(command, check=True, cwd=self.directory, stdout=subprocess.DEVNULL, timeout=60)
 
 
 def cluster() -> str:
@@ -72,13 +65,12 @@ def _cluster() -> _Cluster:
     if user is not None:
         shutil.chown(directory, user)
     keeper = subprocess.Popen(
-        ["/bin/sh", "-c", _KEEPER, "keeper", found, directory],
+        as_user(user, "/bin/sh", "-c", _KEEPER, "keeper", str(found), str(directory)),
         cwd="/",
         start_new_session=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        user=user,
     )
     atexit.register(keeper.communicate, timeout=60)
     started = _Cluster(found, directory, user)
@@ -127,6 +119,15 @@ def name_of(url: str) -> str:
 def unprivileged_user() -> str | None:
     """Return the user that runs PostgreSQL, which refuses to run as root; None for the user of this process."""
     return next(name for name in ("postgres", "daemon") if _exists(name)) if os.geteuid() == 0 else None
+
+
+def as_user(user: str | None, *command: str) -> list[str]:
+    """Return the command that runs a command as a user; None is the user of this process.
+
+    ``subprocess`` can change the user, too, but it forks for that. Beside threads of gRPC a fork crashed now and then,
+    or kept a call of this process waiting until its deadline. Without a change of user it calls vfork, which does not.
+    """
+    return [*command] if user is None else [sys.executable, "-I", "-S", "-c", _AS_USER, user, *command]
 
 
 def programs() -> Path:
