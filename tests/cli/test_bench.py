@@ -113,6 +113,7 @@ def test_every_phase_is_measured(ran: Ran, place: Path) -> None:
         singly |= {names.quiet(small), *(names.beside_hostile(small, what) for what in ("writes", "reads"))}
     singly |= {names.shape(*shape) for shape in SHAPES} | {names.floor("SQLite", "executemany")}
     at_once = {names.READ, names.REBUILD, names.FIRST_SEAL, names.FEW_UNITS, names.MANY_UNITS}
+    at_once |= {names.FOLLOWED_APART, names.REPORTED_APART}
     assert phases.keys() == singly | at_once
     for name, phase in phases.items():
         assert float(str(phase["per_second"])) > 0, name
@@ -141,7 +142,7 @@ def test_targets_are_judged(ran: Ran) -> None:
         f"{names.SEALED_SCATTERED} / {names.UNSEALED_SCATTERED}": (0.5, True),
         f"{names.SIGNED} / {names.UNSEALED}": (0.5, True),
         f"{names.MANY_UNITS} / {names.FEW_UNITS}": (0.8, True),
-        f"{names.REPORTED} / {names.FOLLOWED}": (0.6, True),
+        f"{names.REPORTED_APART} / {names.FOLLOWED}": (0.6, True),
         **{f"{names.question(question.name)}, p99": (50.0, False) for question in QUESTIONS},
         f"{names.GUARDED} / {names.OPEN}": (0.9, True),
         names.FIRST_SEAL: (10.0, False),

@@ -1,4 +1,4 @@
-"""Kills servers, sealing followers, imports and publishers at random moments, and counts what was lost or doubled.
+"""Kills servers, sealing followers, what builds reports, imports and publishers, and counts what was lost or doubled.
 
 ``python -m tests.endurance.kills --kills 400`` divides the kills between SQLite and PostgreSQL, and prints the counts.
 Callers write all the time, each request with an id of its own, and remember every answer. At the end the book is
@@ -48,7 +48,10 @@ PAUSE_MAX_S: Final = 2.0
 QUIET_S: Final = 0.05
 """The pause of each caller between two writes, so that the book stays small enough to be compared quickly."""
 
-VICTIMS: Final = ("server", "follower", "importer", "publisher")
+FOLLOWERS: Final = {"follower": "--no-reports", "reports": "--only-reports"}
+"""The processes that follow the book, and the option of each."""
+
+VICTIMS: Final = ("server", *FOLLOWERS, "importer", "publisher")
 
 
 class Tally(msgspec.Struct):
@@ -79,7 +82,7 @@ class Tally(msgspec.Struct):
 
 
 class Life:
-    """A place with a server, a follower that seals, an import and a publisher, all of which may be killed.
+    """A place with a server, a follower that seals, one for reports, an import and a publisher, which may be killed.
 
     Callers write meanwhile.
     """
@@ -92,7 +95,7 @@ class Life:
         self._stopping, self._noting = threading.Event(), threading.Lock()
         self._server = self._serve("127.0.0.1:0")
         self.target = str(self._server.wait_for("listening")["address"])
-        self._follower = Running(place, "views", "follow")
+        self._followers = {name: self._follow(name) for name in FOLLOWERS}
         with self.client() as client:
             begin(client, BOXES)
         self._importer: PipedFork | None = None
@@ -116,15 +119,18 @@ class Life:
     def _serve(self, listen: str) -> Running:
         return Running(self.place, "serve", "--listen", listen, "--no-follow", command=self._command)
 
+    def _follow(self, name: str) -> Running:
+        return Running(self.place, "views", "follow", FOLLOWERS[name])
+
     def kill(self, victim: str) -> None:
         """Kill a process (kill -9), and start it again at once."""
         match victim:
             case "server":
                 self._server.kill()
                 self._server = self._serve(self.target)
-            case "follower":
-                self._follower.kill()
-                self._follower = Running(self.place, "views", "follow")
+            case "follower" | "reports":
+                self._followers[victim].kill()
+                self._followers[victim] = self._follow(victim)
             case "publisher":
                 while not self.publications.kill() and not self.errors:
                     time.sleep(QUIET_S)  # one command has ended, and the next one starts
@@ -167,7 +173,7 @@ class Life:
     def stop(self) -> None:
         """Stop all processes."""
         self._stopping.set()
-        for process in (self._server, self._follower):
+        for process in (self._server, *self._followers.values()):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.terminate()
             process.kill()

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from pathbook.cli.serve import processors
-from pathbook.client import Client, RefusedError, UnreachableError
+from pathbook.client import Client, RefusedError, UnreachableError, insight_filter
 from pathbook.ledger.book import memory
 from pathbook.ledger.codec import decode
 from pathbook.ledger.requests import request_of
@@ -142,6 +142,19 @@ def test_reads_wait_for_a_restarted_follower(shared_port: ServerProcess) -> None
         assert shared_port.pid("follower") != first
 
 
+def test_reports_are_built_by_a_process_that_may_be_killed(shared_port: ServerProcess) -> None:
+    """After kill -9 of the process for reports a new one goes on, and the reports have all that was recorded."""
+    with Client(shared_port.target, book="unreported") as client:
+        begin(client)
+        first = shared_port.pid("reports")
+        kill(first)
+        for box in range(20):
+            give(client, box)
+        answer = retry_while_behind(lambda: client.get_ladder(only=insight_filter(party="ann")))
+        assert [(rung.units, rung.sum_minor) for rung in answer.rungs] == [(20, 20 * 15_000)]
+        assert shared_port.pid("reports") != first
+
+
 def test_many_books_are_written_at_once(shared_port: ServerProcess) -> None:
     """Each book has its own positions and views, whichever server wrote its events."""
 
@@ -177,18 +190,18 @@ def test_a_call_without_a_server_fails_or_is_retried(shared_port: ServerProcess)
 
 @pytest.mark.parametrize("end", [ServerProcess.terminate, ServerProcess.kill])
 def test_workers_end_with_their_parent(end: Callable[[ServerProcess], int | None], tmp_path: Path) -> None:
-    """If the parent is stopped or killed, each worker and the follower finish their work and end."""
+    """If the parent is stopped or killed, each worker and what follows it finish their work and end."""
     place = tmp_path / "data"
     servers = ServerProcess(place, 0, "--workers", "2")
     assert servers.out.read_text() == f"Serving {place} on {servers.target}\n"
     assert not end(servers)
-    for name in ("worker 1", "worker 2", "follower"):
+    for name in ("worker 1", "worker 2", "follower", "reports"):
         servers.wait_for("stopped", about(name))
 
 
 @pytest.mark.skipif(processors() < 2, reason="one processor: there is one process")
 def test_one_server_has_its_views_updated_by_another_process(tmp_path: Path) -> None:
-    """By default, a server on two processors leaves its views to a second process, also after a kill of that one."""
+    """By default, a server on two processors leaves its views to other processes, also after a kill of one."""
     servers = ServerProcess(tmp_path / "data", apart=True)
     with Client(servers.target, book="masks") as client:
         begin(client)
@@ -198,7 +211,7 @@ def test_one_server_has_its_views_updated_by_another_process(tmp_path: Path) -> 
         give(client, 1)
         assert client.get_path((1, 1))
     assert servers.terminate() == 0
-    for name in ("worker 1", "follower"):
+    for name in ("worker 1", "follower", "reports"):
         servers.wait_for("stopped", about(name))
 
 

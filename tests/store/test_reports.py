@@ -1,5 +1,6 @@
 """Reports: added to a book that is written to, changed, broken and interrupted, they end as a rebuild makes them."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -237,6 +238,49 @@ def test_a_turn_that_took_too_long_makes_the_next_ones_shorter(
     while follower.reports.build("book"):
         pass
     assert rows(views, GIVEN) == rebuilt(books, tmp_path, GIVEN)
+
+
+def test_reports_that_another_follower_builds_are_the_same(
+    books: Stream, connect: Callable[[Purpose], Engine], tmp_path: Path
+) -> None:
+    """One follower updates the views and no report, another the reports and no view, and both tell how far all are."""
+    head, reports = books.head("book"), [GIVEN, LADDER, HOLDINGS]
+    with contextlib.ExitStack() as stack:
+        views = connect("views")
+        projecting = stack.enter_context(
+            contextlib.closing(Follower(books, views, 100, builds_reports=False, reports=reports))
+        )
+        projecting.start()
+        assert projecting.reached("book", head).result(PATIENCE) == head
+        assert [projecting.reports.position(report, "book") for report in reports] == [0, 0, 0]
+        building = stack.enter_context(
+            contextlib.closing(
+                Follower(books, connect("views"), projects=False, builds_reports=True, reports=reports)
+            )
+        )
+        building.start()
+        for report in reports:
+            for follower in (projecting, building):
+                assert follower.reports.reached(report, "book", head).result(PATIENCE) == head
+        assert rows(views, *reports) == rebuilt(books, tmp_path, *reports)
+        assert building.position("book") == head
+
+
+def test_a_follower_that_only_builds_reports_neither_rests_nor_waits_nor_runs_ahead(
+    books: Stream, connect: Callable[[Purpose], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No views share its process, so it goes on after slow turns, up to the position of views that are far behind."""
+    for name in ("SLOW_TURN_S", "SLOW_EVENT_S"):
+        monkeypatch.setattr(rests, name, 0)
+    monkeypatch.setattr(report_follower, "VIEWS_NEARLY_LEVEL_EVENTS", 10)
+    views, reached = connect("views"), books.head("book") - 100
+    Follower(books, views, reached, builds_reports=False, reports=[GIVEN]).catch_up(
+        "book", enough=lambda: True
+    )
+    building = Follower(books, connect("views"), projects=False, builds_reports=True, reports=[GIVEN])
+    with contextlib.closing(building):
+        building.start()
+        assert building.reports.reached(GIVEN, "book", reached).result(PATIENCE) == reached
 
 
 @pytest.mark.parametrize("rest_times", [0, 1_000_000])

@@ -68,6 +68,12 @@ class Inside(Protocol):
     def follow(self, book: str, events: int, group: int, *, with_reports: bool) -> Followed:
         """Follow a copy of the first events of a book as it grows by groups, in a place that is removed."""
 
+    def follow_apart(self, book: str, events: int, group: int) -> tuple[float, float, dict[str, str]]:
+        """Follow a copy of the first events of a book in groups while another process builds the reports.
+
+        Return the seconds until the views have them, those until the reports do, too, and the fingerprints.
+        """
+
     def certificate(self, directory: Path) -> tuple[Path, Path]:
         """Make a certificate for 127.0.0.1; return its file and that of its key, in PEM."""
 
@@ -121,7 +127,7 @@ class Bench:
         self._register()
 
     def start_server(self) -> float:
-        """Start a server and a follower on the books; return the seconds until the server's first answer."""
+        """Start a server, a follower, and what builds reports; return the seconds until the server's first answer."""
         began = time.perf_counter()
         self.server = self.serve("server", "--open")
         self.client = Client(self.server.address, book=BOOK)
@@ -129,6 +135,7 @@ class Bench:
             self.client.get_head()
         seconds = time.perf_counter() - began
         self.start_follower(seals=False)
+        self.reports = self._follow("reports", "--only-reports")
         return seconds
 
     def serve(self, name: str, *options: str) -> Listener:
@@ -148,18 +155,21 @@ class Bench:
     def start_follower(self, *, seals: bool) -> float:
         """Start a follower, which seals the book too, if asked to. Return the time (time.perf_counter)."""
         self.seals, now = seals, time.perf_counter()
-        follow = [*PATHBOOK, "views", "follow", "--data", str(self.books)]
-        self.follower = self._open.enter_context(
-            Process([*follow, *([] if seals else ["--no-seal"])], self._log("follower"), self._environment)
-        )
+        self.follower = self._follow("follower", "--no-reports", *([] if seals else ["--no-seal"]))
         return now
 
+    def _follow(self, name: str, *options: str) -> Process:
+        """Start a process that follows the books."""
+        follow = [*PATHBOOK, "views", "follow", "--data", str(self.books), *options]
+        return self._open.enter_context(Process(follow, self._log(name), self._environment))
+
     def stop_server(self) -> None:
-        """Stop the server and the follower. They finish open calls and transactions first."""
+        """Stop the server and what follows it. They finish open calls and transactions first."""
         self.client.close()
         self.load.disconnect(self.server.address)
         self.server.stop()
         self.follower.stop()
+        self.reports.stop()
 
     def close(self) -> None:
         """End all processes."""
@@ -168,7 +178,7 @@ class Bench:
     @property
     def processes(self) -> dict[str, Process]:
         """The measured processes, by name."""
-        return {"server": self.server, "follower": self.follower}
+        return {"server": self.server, "follower": self.follower, "reports": self.reports}
 
     def commission(self, goods: Goods, phase: str, client: Client | None = None) -> None:
         """Commission the batch of goods that a phase will move, in the book and in the model, by a client if named."""

@@ -112,7 +112,7 @@ class BooksBench:
 
     @contextlib.contextmanager
     def _serving(self, servers: int) -> Iterator[list[str]]:
-        """Run servers and one follower on the books, and yield the addresses of the servers."""
+        """Run servers and what follows them on the books, and yield the addresses of the servers."""
         data = ["--data", str(self._directory)]
         serve = [*PATHBOOK, "serve", *data, "--listen", "127.0.0.1:0", "--no-follow", "--open"]
         with contextlib.ExitStack() as stack:
@@ -120,8 +120,12 @@ class BooksBench:
                 stack.enter_context(Listener(serve, self._log(f"server-{number}"), self._environment))
                 for number in range(servers)
             ]
-            follow = [*PATHBOOK, "views", "follow", *data, "--no-seal"]
-            stack.enter_context(Process(follow, self._log("follower"), self._environment))
+            for name, options in (
+                ("follower", ["--no-reports", "--no-seal"]),
+                ("reports", ["--only-reports"]),
+            ):
+                follow = [*PATHBOOK, "views", "follow", *data, *options]
+                stack.enter_context(Process(follow, self._log(name), self._environment))
             yield [server.address for server in listening]
 
     def _log(self, name: str) -> Path:

@@ -30,6 +30,8 @@ PROOF: Final = "proof of 6 signed hops, 2 cosignatures"
 
 FOLLOWED: Final = f"follow in groups of {MOST_ENTRIES}, no report"
 REPORTED: Final = f"follow in groups of {MOST_ENTRIES}, all reports"
+FOLLOWED_APART: Final = f"follow in groups of {MOST_ENTRIES}, beside a process for reports"
+REPORTED_APART: Final = "until all reports of that process have the events"
 REPORT_BOOK: Final = "the book that reports are asked about"
 
 

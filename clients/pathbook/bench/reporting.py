@@ -48,6 +48,14 @@ def follow(bench: Bench, turn: int) -> None:
                     name, f"{what} of {count} events differ from those of a follower that took them at once"
                 )
         bench.figures.add(name, "events", count, sum(seconds), seconds)
+    views, seconds_apart, kept = bench.inside.follow_apart(BOOK, count, MOST_ENTRIES)
+    if kept != at_once:
+        raise MismatchError(
+            names.REPORTED_APART,
+            f"what is kept of {count} events differs if another process builds the reports",
+        )
+    bench.figures.add(names.FOLLOWED_APART, "events", count, views)
+    bench.figures.add(names.REPORTED_APART, "events", count, seconds_apart)
 
 
 class Reported:
@@ -134,7 +142,7 @@ class Reported:
         """Wait until all reports have all events."""
         until = time.monotonic() + REPORTS_TIMEOUT_S
         while not all(self._is_level(question) for question in QUESTIONS):
-            self._bench.follower.require_running()
+            self._bench.reports.require_running()
             if time.monotonic() > until:
                 raise MismatchError(
                     names.REPORT_BOOK, f"the reports lack events after {REPORTS_TIMEOUT_S:.0f} s"

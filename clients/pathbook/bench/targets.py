@@ -184,7 +184,9 @@ def _ratios(kind: str, floors: Sequence[str]) -> list[Ratio]:
         Ratio(names.SEALED_SCATTERED, names.UNSEALED_SCATTERED, 0.5),
         Ratio(names.SIGNED, names.UNSEALED, 0.5),
         Ratio(names.MANY_UNITS, names.FEW_UNITS, 0.8),
-        Ratio(names.REPORTED, names.FOLLOWED, 0.6),
+        Ratio(names.REPORTED_APART, names.FOLLOWED, 0.6),
+        Ratio(names.FOLLOWED_APART, names.FOLLOWED, None),
+        Ratio(names.REPORTED, names.FOLLOWED, None),
         Ratio(names.GUARDED, names.OPEN, 0.9),
         Ratio(names.GUARDED_CALLS, names.OPEN_CALLS, None),
     ]

@@ -218,8 +218,15 @@ def _limits(file: Path) -> dict[str, ClassLimits]:
         raise click.UsageError(f"--limits: {file}: {error}") from None
 
 
-def follow(books: Books, *, operations_listen: str = "", seals: bool) -> None:
-    """Keep the views of all books up to date until SIGINT or SIGTERM, and seal if asked to.
+def follow(
+    books: Books,
+    *,
+    operations_listen: str = "",
+    seals: bool,
+    projects: bool = True,
+    builds_reports: bool = True,
+) -> None:
+    """Keep the views of all books up to date until SIGINT or SIGTERM, and their reports, and seal if asked to.
 
     Raises:
         OSError: the address for operators is in use.
@@ -230,7 +237,7 @@ def follow(books: Books, *, operations_listen: str = "", seals: bool) -> None:
     configure_log(logging.INFO)
     warn_of_readable_files(settings.data)
     with opening(settings), stopping(drain_seconds=0) as stop:
-        update_views(settings, stop)
+        update_views(settings, stop, projects=projects, builds_reports=builds_reports)
 
 
 def rebuild(

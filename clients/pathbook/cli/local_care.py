@@ -27,6 +27,7 @@ from pathbook.services.checking.books import looked_at
 from pathbook.services.checking.check import check as check_books
 from pathbook.services.checking.findings import Finding
 from pathbook.services.checking.place import Place
+from pathbook.services.data_files import files_of_views
 from pathbook.services.key_file import (
     KeyFileFullError,
     UnusableKeyError,
@@ -37,7 +38,7 @@ from pathbook.services.key_file import (
 from pathbook.services.run.logs import configure_log
 from pathbook.services.run.settings import Settings as ServerSettings
 from pathbook.services.signing import SigningError
-from pathbook.services.storage import EVENTS_FILE, files_of_views, require_found_log
+from pathbook.services.storage import EVENTS_FILE, require_found_log
 
 __all__ = [
     "DrilledKey",

@@ -35,17 +35,33 @@ def command() -> None:
 @takes_options("data", "database", "output", "allow_event_loss")
 @takes_operations
 @click.option("--no-seal", is_flag=True, help="Record no seals of the books, and sign no checkpoints.")
+@click.option("--no-reports", is_flag=True, help="Leave the reports to a process with --only-reports.")
+@click.option(
+    "--only-reports", is_flag=True, help="Build the reports, beside a process that updates the views."
+)
 @click.pass_obj
-def follow(settings: Settings, *, operations_listen: str | None, no_seal: bool) -> None:
-    """Keep the views of all books in --data DIR up to date.
+def follow(
+    settings: Settings, *, operations_listen: str | None, no_seal: bool, no_reports: bool, only_reports: bool
+) -> None:
+    """Keep the views of all books in --data DIR up to date, and their reports.
 
     It also lets offers lapse at their deadlines, and seals each book soon after a change, which adds an event to the
     book. It runs until SIGINT or SIGTERM stops it, beside servers that were started with 'pathbook serve --no-follow'.
     Its log goes to stderr.
     """
+    if only_reports and (no_reports or no_seal):
+        raise click.UsageError(
+            "--only-reports is for a process that only builds reports. Leave out --no-reports and --no-seal."
+        )
     from pathbook.cli import local
 
-    local.follow(settings.books(), operations_listen=operations_listen or "", seals=not no_seal)
+    local.follow(
+        settings.books(),
+        operations_listen=operations_listen or "",
+        seals=not (no_seal or only_reports),
+        projects=not only_reports,
+        builds_reports=not no_reports,
+    )
 
 
 @command.command()

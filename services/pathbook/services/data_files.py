@@ -8,9 +8,10 @@ from typing import Final
 import structlog
 
 from pathbook.ledger.store.database.copying import copy_database
+from pathbook.ledger.store.database.places import version_of_file
 from pathbook.services.key_file import KEY_FILE, secrets_of
 from pathbook.services.log_key import LAST_CHECKPOINT_FILE, LOG_KEY_FILE
-from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, files_of_views
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
 
 OPERATOR_TOKEN_FILE: Final = "operator.token"  # noqa: S105 - the name of a file
 """The token of the operator that the first server makes (`pathbook.services.access.first_token`)."""
@@ -66,3 +67,10 @@ def copy_books(path: Path, to: Path) -> None:
     for name in (VIEWS_FILE, EVENTS_FILE):
         if (path / name).exists():
             copy_database(path / name, to / name)
+
+
+def files_of_views(path: Path) -> list[str]:
+    """Return the names of the files of views in a directory, one for each version that is there."""
+    if not path.is_dir():
+        return []
+    return sorted(file.name for file in path.iterdir() if version_of_file(file.name) is not None)

@@ -19,15 +19,17 @@ from pathbook.ledger.gc_tuning import isolated_gc
 from pathbook.ledger.queries import Queries
 from pathbook.ledger.refusals import Refusal
 from pathbook.ledger.reports.all_reports import REPORTS
+from pathbook.ledger.reports.report import Report
 from pathbook.ledger.steps import StepKind
 from pathbook.ledger.store.bench import floor
 from pathbook.ledger.store.bench.scratch_database import scratch_database
 from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.fingerprint import report_fingerprint, views_fingerprint
-from pathbook.ledger.store.views.follower import Follower
+from pathbook.ledger.store.views.follower import GROUP_MAX_EVENTS, Follower
 from pathbook.ledger.values import Unit
 from pathbook.services.clock import now
+from pathbook.services.reports_apart import reports_apart
 from pathbook.services.storage import DIRECTORY_MODE, EVENTS_FILE, VIEWS_FILE, Storage
 
 FLOOR_FILE: Final = "floor.sqlite"
@@ -38,6 +40,10 @@ CERTIFICATE_AGE: Final = datetime.timedelta(days=1)
 
 KINDS: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 """The names of the kinds of database, as printed."""
+
+
+REPORTS_POLL_INTERVAL_S: Final = 0.005
+"""How often the positions of reports are read until they have all events."""
 
 
 class Measuring:
@@ -121,33 +127,49 @@ class Measuring:
 
         Return the seconds of each group, and fingerprints of what is kept, by the report or "the views".
         """
-        entries = self._stream.read(book, 0, events)
-        logged = [(entry.topic, bytes(entry.data)) for entry in entries]
-        reports = REPORTS if with_reports else ()
+        logged, reports = self._first(book, events), REPORTS if with_reports else ()
         seconds: list[float] = []
-        with contextlib.ExitStack() as stack:
-            if self._database:
-                log = views = stack.enter_context(database_of_its_own(self._database))
-            else:
-                place = stack.enter_context(tempfile.TemporaryDirectory(dir=self._path))
-                log, views = str(Path(place, EVENTS_FILE)), str(Path(place, VIEWS_FILE))
-            log_engine = open_engine(log, purpose="events")
-            views_engine = open_engine(views, purpose="views")
-            stack.callback(log_engine.dispose)
-            stack.callback(views_engine.dispose)
-            stream = Stream(log_engine)
-            follower = stack.enter_context(
-                contextlib.closing(Follower(stream, views_engine, reports=reports))
-            )
-            stack.enter_context(isolated_gc())
-            for begin in range(0, len(logged), group):
-                stream.append(book, begin, logged[begin : begin + group])
+        with self._place() as (log, views):
+            with _opened(log, views, reports=reports) as (stream, follower):
+                for begin in range(0, len(logged), group):
+                    stream.append(book, begin, logged[begin : begin + group])
+                    began = time.perf_counter()
+                    follower.catch_up(book)
+                    seconds.append(time.perf_counter() - began)
+            return seconds, _kept(views, book, reports)
+
+    def follow_apart(self, book: str, events: int, group: int) -> tuple[float, float, dict[str, str]]:
+        """Follow a copy of the first events of a book in groups while another process builds the reports.
+
+        Return the seconds until the views have all events, those until the reports have them, too, and fingerprints as
+        `follow` does.
+        """
+        logged = self._first(book, events)
+        with self._place() as (log, views):
+            opened = _opened(log, views, events_at_once=group, builds_reports=False)
+            with opened as (stream, follower), reports_apart(log, views):
+                stream.append(book, 0, logged)
                 began = time.perf_counter()
-                follower.catch_up(book)
-                seconds.append(time.perf_counter() - began)
-            kept = {"the views": views_fingerprint(views_engine, book)}
-            kept |= {report.title: report_fingerprint(views_engine, book, report) for report in reports}
-        return seconds, kept
+                follower.catch_up(book, with_reports=False)
+                seconds = time.perf_counter() - began
+                for report in REPORTS:
+                    while follower.reports.position(report, book) < len(logged):
+                        time.sleep(REPORTS_POLL_INTERVAL_S)
+                return seconds, time.perf_counter() - began, _kept(views, book, REPORTS)
+
+    def _first(self, book: str, events: int) -> list[tuple[str, bytes]]:
+        """Return the first events of a book as they are stored."""
+        return [(entry.topic, bytes(entry.data)) for entry in self._stream.read(book, 0, events)]
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[tuple[str, str]]:
+        """Yield where a log and views may be made, beside the measured ones; remove them at the end."""
+        if self._database:
+            with database_of_its_own(self._database) as url:
+                yield url, url
+        else:
+            with tempfile.TemporaryDirectory(dir=self._path) as place:
+                yield str(Path(place, EVENTS_FILE)), str(Path(place, VIEWS_FILE))
 
     def certificate(self, directory: Path) -> tuple[Path, Path]:
         """Make a certificate for 127.0.0.1, which signs itself; return its file and that of its key, in PEM."""
@@ -180,6 +202,39 @@ class Measuring:
         """Close all connections to the store."""
         for engine in (self._floor_engine, self._views_engine, self._events_engine):
             engine.dispose()
+
+
+@contextlib.contextmanager
+def _opened(
+    log: str,
+    views: str,
+    *,
+    events_at_once: int = GROUP_MAX_EVENTS,
+    builds_reports: bool = True,
+    reports: Sequence[Report] = REPORTS,
+) -> Iterator[tuple[Stream, Follower]]:
+    """Open a log and its views, and yield their stream and follower, undisturbed by the garbage of others."""
+    with contextlib.ExitStack() as stack:
+        log_engine, views_engine = open_engine(log, purpose="events"), open_engine(views, purpose="views")
+        stack.callback(log_engine.dispose)
+        stack.callback(views_engine.dispose)
+        stream = Stream(log_engine)
+        follower = Follower(
+            stream, views_engine, events_at_once, builds_reports=builds_reports, reports=reports
+        )
+        stack.enter_context(contextlib.closing(follower))
+        stack.enter_context(isolated_gc())
+        yield stream, follower
+
+
+def _kept(views: str, book: str, reports: Sequence[Report]) -> dict[str, str]:
+    """Return fingerprints of the views of a book and of reports, by the report or "the views"."""
+    engine = open_engine(views, purpose="views")
+    try:
+        kept = {"the views": views_fingerprint(engine, book)}
+        return kept | {report.title: report_fingerprint(engine, book, report) for report in reports}
+    finally:
+        engine.dispose()
 
 
 @contextlib.contextmanager

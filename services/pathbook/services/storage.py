@@ -21,7 +21,7 @@ from pathbook.ledger.store.custody.reading import CustodyReader
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, require_safety, writing
 from pathbook.ledger.store.database.open_files import FileChangedError, files_of, look_at
-from pathbook.ledger.store.database.places import VIEWS_VERSION, version_of_file, views_file
+from pathbook.ledger.store.database.places import VIEWS_VERSION, views_file
 from pathbook.ledger.store.log.accesses import Accesses
 from pathbook.ledger.store.log.api_tokens import ApiTokens
 from pathbook.ledger.store.log.checkpoints import Checkpoints
@@ -108,6 +108,7 @@ class Storage:
         *,
         database: str = "",
         projects: bool = True,
+        builds_reports: bool | None = None,
         beside_writers: bool = False,
         lapses: bool = True,
         seals: bool = False,
@@ -123,6 +124,7 @@ class Storage:
                 the time that is expected, nothing is written and nothing lapses until an operator confirms it.
             database: the URL of a PostgreSQL database that holds the books, "" for none.
             projects: whether to update the views; if not, another process has to.
+            builds_reports: whether to build the reports. None: if this process updates the views.
             beside_writers: whether other processes record events, whose views this one updates.
             lapses: whether to watch the deadlines of offers. An offer that passes its own lapses.
             seals: whether to seal the books, if this process updates the views.
@@ -172,7 +174,11 @@ class Storage:
                 self.tree.drop()
                 self._begin_incarnations()
             self.follower = Follower(
-                self.stream, self._views_engine, projects=projects, drops=accept_lost_events
+                self.stream,
+                self._views_engine,
+                projects=projects,
+                drops=accept_lost_events,
+                builds_reports=builds_reports,
             )
             with persistence_errors():
                 for engine in (self._events_engine, self._views_engine):
@@ -309,13 +315,6 @@ def require_found_log(path: Path, database: str, *, accept_lost_events: bool = F
     finally:
         events.dispose()
         views.dispose()
-
-
-def files_of_views(path: Path) -> list[str]:
-    """Return the names of the files of views in a directory, one for each version that is there."""
-    if not path.is_dir():
-        return []
-    return sorted(file.name for file in path.iterdir() if version_of_file(file.name) is not None)
 
 
 def begin_with_key(path: Path, key: BookKey) -> None:

@@ -43,8 +43,9 @@ from pathbook.services.backup.manifest import (
 from pathbook.services.backup.postgres_programs import find_program, printed
 from pathbook.services.backup.reading_back import Progress, read_books, replay
 from pathbook.services.backup.secret import decrypt_keys, decrypt_log_key, require_beginning
+from pathbook.services.data_files import files_of_views
 from pathbook.services.key_file import KEY_FILE, read_keys, secrets_of
-from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, files_of_views
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
 
 IN_ORDER: Final = (EVENTS_FILE, KEY_FILE, VIEWS_FILE)
 """The order in which files get their names. Books without their keys are not opened, and views are rebuilt."""

@@ -9,9 +9,9 @@ from typing import Final
 
 from pathbook.services.checking.findings import Finding, Progress, fault, noted, ok
 from pathbook.services.checking.place import Place, wal_bytes
-from pathbook.services.data_files import OPERATOR_TOKEN_FILE
+from pathbook.services.data_files import OPERATOR_TOKEN_FILE, files_of_views
 from pathbook.services.key_file import KEY_FILE, secrets_of
-from pathbook.services.storage import EVENTS_FILE, files_of_views
+from pathbook.services.storage import EVENTS_FILE
 
 DIRECTORY_MODE: Final = 0o700
 FILE_MODE: Final = 0o600

@@ -7,7 +7,8 @@ from typing import Self
 
 from pathbook.ledger.store.database.engine import Database, Purpose, open_engine, open_read_only, place_name
 from pathbook.ledger.store.views.other_places import other_places
-from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE, files_of_views
+from pathbook.services.data_files import files_of_views
+from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
 
 
 class Place:

@@ -1,9 +1,10 @@
-"""A process that updates the views of all books and lets offers lapse. It answers no calls.
+"""A process that updates the views of all books and lets offers lapse, or builds their reports. It answers no calls.
 
 Servers beside it then need not update the views.
 """
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,27 +32,45 @@ LAG_LOG_INTERVAL_S: Final = 5.0
 LAG_WARNING_EVENTS: Final = 4 * GROUP_MAX_EVENTS
 """How far the views of a busy store may be behind before it is logged. A lag of a few transactions is normal."""
 
+REPORTS_NICENESS: Final = 10
+"""How far a process that only builds reports stands back (nice(2)) where processors are scarce. Nothing waits for
+reports but their own questions, and writes and seals are not to wait for them."""
+
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
+def update_views(
+    settings: Settings,
+    stop: threading.Event,
+    ready: Callable[[], None] = lambda: None,
+    *,
+    projects: bool = True,
+    builds_reports: bool = True,
+) -> None:
     """Update the views of all books, end offers at their deadlines, and seal if asked to, until ``stop`` is set.
 
     Args:
         settings: where the books are.
         stop: set when the process must stop.
         ready: called when the books are open.
+        projects: whether to do that; if not, another process does, and this one only builds the reports.
+        builds_reports: whether to build the reports, too.
 
     Raises: as pathbook.services.storage.Storage.
     """
     collect_rarely()
+    if not projects:
+        os.nice(REPORTS_NICENESS)
     # This process acknowledges no events, so a database that may lose acknowledged events is safe here. A lapse
     # that is lost is recorded again.
     storage = Storage(
         settings.data,
         MachineClock(),
         database=settings.database,
+        projects=projects,
+        builds_reports=builds_reports,
         beside_writers=True,
+        lapses=projects,
         seals=settings.seals,
         allow_event_loss=True,
     )
@@ -60,10 +79,14 @@ def update_views(settings: Settings, stop: threading.Event, ready: Callable[[], 
             metrics = opening.counting(settings.metrics_directory)
             storage.stream.on_commit(metrics.committed)
             stack.enter_context(_operations(settings, storage, metrics, stop))
-        storage.deadlines.wait_for_first_look()
-        _LOG.info("following", place=settings.place)
+        if projects:
+            storage.deadlines.wait_for_first_look()
+        _LOG.info("following", place=settings.place, views=projects, reports=builds_reports)
         ready()
-        _log_lag(storage, stop)
+        if projects:
+            _log_lag(storage, stop)
+        else:
+            wait(stop)
         _LOG.info("stopping")
     _LOG.info("stopped")
 

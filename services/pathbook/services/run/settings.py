@@ -41,7 +41,7 @@ class Settings:
             It may hold a password, so it is never printed.
         listen: HOST:PORT. Port 0 lets the system choose one.
         follows: whether the server updates the views; if not, another process has to.
-        apart: whether a process of its own updates them also beside one server. Beside several, one always does.
+        apart: whether processes of their own update views and reports also beside one server, as always beside several.
         seals: whether the process that updates the views seals the books, and signs their checkpoints.
         workers: how many servers share the port, each in a process of its own.
         allow_event_loss: whether to accept a database that may lose events it has acknowledged.

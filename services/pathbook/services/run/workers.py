@@ -1,4 +1,4 @@
-"""Several servers on one port and one follower, each in a process of its own that is restarted when it ends."""
+"""Several servers on one port, a follower, and a process for reports: each is started again when it ends."""
 
 import asyncio
 import contextlib
@@ -82,7 +82,7 @@ def serve_together(settings: Settings, ready: Callable[[str], None]) -> None:
             ready(address)
 
         processes = _Processes(shared, all_ready)
-        followers = {"follower": _follow} if settings.follows else {}
+        followers = {"follower": _follow, "reports": _build_reports} if settings.follows else {}
 
         async def keep() -> None:
             with _operations(settings, directory, processes):
@@ -254,9 +254,15 @@ def _serve(settings: Settings, name: str, connection: Connection) -> None:
 
 
 def _follow(settings: Settings, name: str, connection: Connection) -> None:
-    """Run the follower."""
+    """Run the follower, which leaves the reports to another process."""
     with _child(name), stopping(drain_seconds=0) as stop:
-        update_views(settings, stop, lambda: connection.send(None))
+        update_views(settings, stop, lambda: connection.send(None), builds_reports=False)
+
+
+def _build_reports(settings: Settings, name: str, connection: Connection) -> None:
+    """Build the reports."""
+    with _child(name), stopping(drain_seconds=0) as stop:
+        update_views(settings, stop, lambda: connection.send(None), projects=False)
 
 
 @contextlib.contextmanager

@@ -73,11 +73,13 @@ class Follower:
         *,
         projects: bool = True,
         drops: bool = False,
+        builds_reports: bool | None = None,
         reports: Sequence[Report] = REPORTS,
     ) -> None:
         """Open the views. Those of an older version are migrated. With ``drops``, they are emptied and rebuilt.
 
-        A report that is new, or has a new version, is built beside the views, which do not wait for it.
+        A report that is new, or has a new version, is built beside the views, which do not wait for it. Without
+        ``builds_reports``, another process builds them. By default a follower that projects does, and no other one.
 
         Raises:
             pathbook.ledger.store.database.format.UnknownFormatError: the views are of a newer version.
@@ -89,8 +91,10 @@ class Follower:
             open_views(views_engine)
             open_custody(views_engine)
         self._recorder = SQLAlchemyTrackingRecorder(views_engine)
-        self._outages = stream.outages
-        self.reports = ReportFollower(stream, views_engine, self._writing_engine, self._outages, reports)
+        builds = projects if builds_reports is None else builds_reports
+        self.reports = ReportFollower(
+            stream, views_engine, self._writing_engine, reports, builds=builds, alone=not projects
+        )
         projected = 0
         if projects:
             with persistence_errors(), writing(views_engine) as connection:
@@ -99,17 +103,18 @@ class Follower:
                     self._empty(connection)
                 record_unfinished(connection, self._stream)
                 projected = sum(connection.execute(sa.select(TRACKING.c.notification_id)).scalars())
+        if builds:
             self.reports.remove_replaced()
         kept = [*VIEWS.sorted_tables, *map(table_of, reports)]
         self._statistics = GrowthStatistics(self._writing_engine, kept, projected)
-        self._listener = NotificationListener(views_engine, self._wake, self._outages, looks=not projects)
+        self._listener = NotificationListener(views_engine, self._wake, stream.outages, looks=not projects)
         self._projector = Projector(self._writing_engine, self._recorder)
         self._projecting = threading.Lock()
         self._awaited = PositionWaiters()
         self._changed = threading.Condition()
         self._woken: set[str] = set()
         self._closing = self._rebuilding = False
-        self._retries = Retries(self._outages)
+        self._retries = Retries(stream.outages)
         self._stopped = StoppedBooks()
         self._looked_beyond: dict[str, int] = {}
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
@@ -322,9 +327,7 @@ class Follower:
                 books, last_poll = (books - {ALL_BOOKS}) | self._books_to_check(), time.monotonic()
             for book in books:
                 self._catch_up_or_log(book)
-                if not self._projects:
-                    self.reports.look(book)
-                elif not self._rebuilding and self.reports.build_or_rest(book):
+                if not self._rebuilding and self.reports.build_or_rest(book):
                     self._wake(book)
 
     def _poll_interval(self) -> float:
@@ -333,12 +336,9 @@ class Follower:
             return LOG_POLL_INTERVAL_S if self._stream.has_notifications else POLL_INTERVAL_S
         return POLL_INTERVAL_S
 
-    def _books_awaited(self) -> set[str]:
-        return self._awaited.books() | self.reports.awaited_books()
-
     def _books_to_check(self) -> set[str]:
-        if not self._projects:
-            return self._books_awaited()
+        if not (self._projects or self.reports.builds):
+            return self._awaited.books() | self.reports.awaited_books()
         try:
             books = set(self._stream.books())
         except (PersistenceError, DatabaseDamagedError) as error:
@@ -368,6 +368,7 @@ class Follower:
             else:
                 position = self.position(book)
                 self._awaited.reached(book, position)
+                self.reports.allow(book, position)
                 self._look_beyond(book, position, again=stopping is not None)
                 self._stopped.go_on(book)
             self._retries.succeeded(book)

@@ -13,10 +13,7 @@ from sqlalchemy import Connection, Engine
 from pathbook.ledger.events import RecordedEvent
 from pathbook.ledger.moves import changed_ranges
 from pathbook.ledger.reports.report import Report, SumRow
-from pathbook.ledger.reports.story import untold
-from pathbook.ledger.reports.sums import fold_together
 from pathbook.ledger.store.database.engine import reading, writing
-from pathbook.ledger.store.database.failures import OutageLog
 from pathbook.ledger.store.database.notify import notify
 from pathbook.ledger.store.log.stream import Stream, persistence_errors
 from pathbook.ledger.store.reports.positions import (
@@ -33,6 +30,7 @@ from pathbook.ledger.store.views.rests import Rests
 from pathbook.ledger.store.views.retries import Retries
 from pathbook.ledger.store.views.stopped_books import read_known
 from pathbook.ledger.store.views.story_cache import StoryCache
+from pathbook.ledger.store.views.telling import Telling
 from pathbook.ledger.store.views.waiters import PositionWaiters
 
 GROUP_EVENTS: Final = 1_000
@@ -49,7 +47,7 @@ GROUP_RANGES: Final = 2_000
 """How many ranges of units the events of such a turn change, unless it is one event alone, which may have thousands."""
 
 VIEWS_NEARLY_LEVEL_EVENTS: Final = 1_000
-"""A report that is behind gets no turn while the views are further behind than this. Writes wait for the views."""
+"""A report that is behind gets no turn in the process of views that are further behind. Writes wait for the views."""
 
 KNOWN_FOR_S: Final = 5.0
 """How long a process believes what it knows of the positions of reports. Another process may empty a report."""
@@ -80,12 +78,19 @@ class ReportFollower:
         stream: Stream,
         views_engine: Engine,
         writing_engine: Engine,
-        outages: OutageLog,
         reports: Sequence[Report],
+        *,
+        builds: bool = True,
+        alone: bool = False,
     ) -> None:
-        """Make the tables of the reports that lack them."""
+        """Make the tables of the reports that lack them.
+
+        Without ``builds``, another process builds the reports, and this one only tells how far they are. If it builds
+        them ``alone``, it updates no views that would wait for a slow turn.
+        """
         self._stream, self._engine, self._writing_engine = stream, views_engine, writing_engine
         self._reports = tuple(reports)
+        self.builds, self._alone = builds, alone
         self._taking = threading.Lock()
         self._reached: dict[tuple[Report, str], int] = {}
         self._limits: dict[str, int] = {}
@@ -96,7 +101,8 @@ class ReportFollower:
         self._stories, self._recent = StoryCache(stream, views_engine), RecentEvents()
         self._waiters = {report: PositionWaiters() for report in self._reports}
         self._retries = {
-            report: Retries(outages, f"updating the report {report.title} failed") for report in self._reports
+            report: Retries(stream.outages, f"updating the report {report.title} failed")
+            for report in self._reports
         }
         with persistence_errors():
             open_reports(views_engine, self._reports, stream.books(), self._head)
@@ -158,8 +164,11 @@ class ReportFollower:
         because telling takes longer than the views may wait.
         """
         last = events[-1].position
+        if not self.builds:
+            self.allow(book, last)
+            return
         self._recent.add(book, events)
-        telling = _Telling(self._stories, book, after, events, lambda: self._at(book, after))
+        telling = Telling(self._stories, book, after, events, lambda: self._at(book, after))
         is_small = len(events) <= self._turn_events(book) and len(_first_ones(events)) == len(events)
         if not is_small or self._head(book) - last > VIEWS_NEARLY_LEVEL_EVENTS:
             self.take(book, after, last, telling.rows_without_stories)
@@ -181,7 +190,7 @@ class ReportFollower:
         if not behind:
             return False
         try:
-            if self._head(book) - self._limits[book] > VIEWS_NEARLY_LEVEL_EVENTS:
+            if not self._alone and self._head(book) - self._limits[book] > VIEWS_NEARLY_LEVEL_EVENTS:
                 return True
             after = self._known(behind[0], book)
             sharing = [report for report in behind if self._known(report, book) == after]
@@ -196,12 +205,22 @@ class ReportFollower:
         return bool(self._behind(book))
 
     def build_or_rest(self, book: str) -> bool:
-        """Build as `build` does, and rest after a slow turn. Return whether the next turn may follow at once."""
-        return not self.rests.is_resting(book) and self.build(book) and not self.rests.begin(book)
+        """Build as `build` does, and rest after a slow turn. Return whether the next turn may follow at once.
+
+        If another process builds, complete the futures for positions that it has reached.
+        """
+        if not self.builds:
+            self.look(book)
+            return False
+        return (
+            not self.rests.is_resting(book)
+            and self.build(book)
+            and (self._alone or not self.rests.begin(book))
+        )
 
     def wants_turn(self, book: str) -> bool:
         """Tell whether any report of a book is behind, and may have a turn now. While a book rests, its views go on."""
-        return not self.rests.is_resting(book) and bool(self._behind(book))
+        return self.builds and not self.rests.is_resting(book) and bool(self._behind(book))
 
     def catch_up(self, book: str, progress: Progress | None = None, *only: Report) -> None:
         """Let all reports, or some, take all events that the views of a book have. Raises what stops a report."""
@@ -269,7 +288,7 @@ class ReportFollower:
             if not events:
                 raise stopping or AssertionError(f"the log of {book} ends before its views")
         events = _first_ones(events)
-        telling = _Telling(self._stories, book, after, events, lambda: sharing)
+        telling = Telling(self._stories, book, after, events, lambda: sharing)
         with self._turn(book, len(events)):
             return self._take(book, after, events[-1].position, sharing, telling.rows)
 
@@ -345,38 +364,3 @@ def _first_ones(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
             break
         taken.append(recorded)
     return taken
-
-
-class _Telling:
-    """What events add to reports that are at the position before them. Those that need stories share one telling."""
-
-    def __init__(
-        self,
-        stories: StoryCache,
-        book: str,
-        after: int,
-        events: Sequence[RecordedEvent],
-        sharing: Callable[[], Sequence[Report]],
-    ) -> None:
-        self._stories, self._book, self._after, self._events = stories, book, after, events
-        self._sharing = sharing
-        self._folded: dict[Report, list[SumRow] | Exception] = {}
-
-    def rows_without_stories(self, report: Report) -> Iterable[SumRow] | None:
-        """Return what the events add to a report, or None if it needs stories."""
-        return None if report.needs_stories else self.rows(report)
-
-    def rows(self, report: Report) -> Iterable[SumRow]:
-        """Return what the events add to a report. Raises what its fold raises."""
-        if report not in self._folded:
-            alike = {each for each in self._sharing() if each.needs_stories == report.needs_stories}
-            together = [report, *(alike - self._folded.keys() - {report})]
-            if report.needs_stories:
-                told = self._stories.told(self._book, self._after, self._events)
-            else:
-                told = untold(self._events)
-            self._folded |= fold_together(together, told)
-        found = self._folded[report]
-        if isinstance(found, Exception):
-            raise found
-        return found
