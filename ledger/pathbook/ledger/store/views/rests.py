@@ -12,7 +12,7 @@ That is so if stories do not fit in memory, and are told again for each turn."""
 
 REST_TIMES: Final = 3
 """How many times as long as a slow turn the reports of a book rest after it. Without that, reports that told
-stories again took two thirds of the process of the sealer."""
+stories again took two thirds of a process that they shared with the views and the sealer."""
 
 REST_MAX_S: Final = 5.0
 """How long a book rests at most."""
