@@ -22,6 +22,7 @@ from pathbook.services import gateway
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.ports import reserved
 from pathbook.services.run.settings import Settings
+from pathbook.services.run.workers import RESTARTS_MAX
 from tests.books import DATABASE_FILE, PATIENCE
 from tests.postgres import driver_url, drop_database, new_database
 from tests.services.masks import BEGUN, begin, boxes, refused, yuan
@@ -231,6 +232,24 @@ def test_a_worker_that_ends_repeatedly_ends_the_parent(tmp_path: Path) -> None:
         kill(pid)
     assert servers.wait() == 4
     assert "pathbook: CANNOT_OPEN: The process 'worker 2' ended 5 times" in servers.log.read_text()
+
+
+def test_reports_that_cannot_be_built_end_no_server(tmp_path: Path) -> None:
+    """If the process for reports ends again and again, the servers go on to write and to read."""
+    servers, killed = ServerProcess(tmp_path / "data", 0, "--workers", "2"), set[int]()
+
+    def is_new(entry: Entry) -> bool:
+        return entry["process"] == "reports" and entry["pid"] not in killed
+
+    for _ in range(RESTARTS_MAX + 1):
+        pid = int(str(servers.wait_for("started", is_new)["pid"]))
+        killed.add(pid)
+        kill(pid)
+    with Client(servers.target, book="masks") as client:
+        begin(client)
+        give(client, 0)
+        assert owned(client) == 1
+    assert servers.terminate() == 0
 
 
 def test_an_address_is_shared_only_among_workers_of_one_parent(tmp_path: Path) -> None:

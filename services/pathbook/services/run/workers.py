@@ -39,11 +39,17 @@ STEADY_AFTER_S: Final = 60.0
 FIRST_RESTART_DELAY_S: Final = 0.2
 """The pause before a process that ended is started again. Each further pause in a row is twice as long."""
 
+RESTART_DELAY_MAX_S: Final = 60.0
+"""The longest such pause."""
+
 SHUTDOWN_GRACE_S: Final = END_TIMEOUT_S + 0.5
 """How long a process may take to end, after the time for open calls, before it is killed. It ends itself sooner."""
 
 FIRST: Final = "worker 1"
 """The name of the server that asks the witnesses."""
+
+REPORTS: Final = "reports"
+"""The name of the process for reports. It may end as often as it will, as only questions to reports wait for it."""
 
 CONTEXT: Final = multiprocessing.get_context("spawn")
 """Processes are started fresh, because a fork of a process that has used gRPC hangs."""
@@ -57,7 +63,8 @@ _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 def serve_together(settings: Settings, ready: Callable[[str], None]) -> None:
     """Serve in as many processes as the settings say, until this process is told to stop (SIGINT, SIGTERM).
 
-    ``ready`` is called once with HOST:PORT, when all processes are ready. A process that ends is started again.
+    ``ready`` is called once with HOST:PORT, when all processes but that for reports are ready. One that ends is started
+    again.
 
     Raises:
         OSError: the servers cannot listen on the address.
@@ -82,7 +89,7 @@ def serve_together(settings: Settings, ready: Callable[[str], None]) -> None:
             ready(address)
 
         processes = _Processes(shared, all_ready)
-        followers = {"follower": _follow, "reports": _build_reports} if settings.follows else {}
+        followers = {"follower": _follow, REPORTS: _build_reports} if settings.follows else {}
 
         async def keep() -> None:
             with _operations(settings, directory, processes):
@@ -159,7 +166,7 @@ class _Processes:
 
         for number in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, told, number)
-        self._starting.update(workers, followers)
+        self._starting.update({*workers, *followers} - {REPORTS})
         groups = [
             [asyncio.create_task(self._keep(name, main)) for name, main in mains.items()]
             for mains in (workers, followers)
@@ -177,7 +184,7 @@ class _Processes:
     async def _keep(self, name: str, main: Main) -> None:
         """Keep one process running; end the process if this task is cancelled. Raises ChildProcessError."""
         clock = asyncio.get_running_loop().time
-        ends = 0
+        ends, pause = 0, FIRST_RESTART_DELAY_S
         while True:
             began = clock()
             process, connection = self._start(name, main)
@@ -189,15 +196,18 @@ class _Processes:
             finally:
                 self._ready_workers.discard(name)
                 await self._end(process)
-            ends = 1 if clock() - began > STEADY_AFTER_S else ends + 1
+            if clock() - began > STEADY_AFTER_S:
+                ends, pause = 0, FIRST_RESTART_DELAY_S
+            ends += 1
             _LOG.error("a process ended", process=name, exit_code=process.exitcode, times=ends)
-            if ends == RESTARTS_MAX:
+            if ends == RESTARTS_MAX and name != REPORTS:
                 raise ChildProcessError(
                     f"The process '{name}' ended {ends} times in a row soon after its start, the last time with exit"
                     f" code {process.exitcode}. See the log for the reason. All other processes were stopped."
                 )
             self._restarts += 1
-            await asyncio.sleep(FIRST_RESTART_DELAY_S * 2 ** (ends - 1))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, RESTART_DELAY_MAX_S)
 
     def _start(self, name: str, main: Main) -> tuple[SpawnProcess, Connection]:
         connection, childs_end = CONTEXT.Pipe(duplex=False)
@@ -211,7 +221,7 @@ class _Processes:
         return process, connection
 
     async def _wait_until_ready(self, name: str, connection: Connection) -> None:
-        """Wait until a process is ready, or has ended before that. Call ``ready`` once all processes are ready."""
+        """Wait until a process is ready, or has ended before that. Call ``ready`` once all are."""
         with connection, contextlib.suppress(EOFError):
             await _readable(connection.fileno())
             connection.recv()
