@@ -39,6 +39,7 @@ BRIEF = Plan(
     mix_calls=5,
     pieces=400,
     seal_rounds=1,
+    seal_in_order=40,
     seal_transfers=40,
     guarded_rounds=1,
     guarded_transfers=500,

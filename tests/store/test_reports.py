@@ -266,6 +266,34 @@ def test_reports_that_another_follower_builds_are_the_same(
         assert building.position("book") == head
 
 
+def test_a_book_with_slow_turns_leaves_a_process_for_reports_to_other_books(
+    books: Stream,
+    long_book: SyntheticBook,
+    connect: Callable[[Purpose], Engine],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It rests after a slow turn while another book has reports that are behind, and goes on while none has."""
+    for name, value in {
+        "SLOW_TURN_S": 0,
+        "SLOW_EVENT_S": 0,
+        "REST_TIMES": 1_000_000,
+        "REST_MAX_S": 60,
+    }.items():
+        monkeypatch.setattr(rests, name, value)
+    books.append("other", 0, long_book.entries)
+    views = connect("views")
+    building = Follower(books, views, projects=False, builds_reports=True, reports=[GIVEN]).reports
+    building.allow("book", books.head("book"))
+    building.allow("other", 0)
+    assert building.build_or_rest("book")
+    building.allow("other", report_follower.FIRST_TURN_EVENTS)
+    assert not building.build_or_rest("book")
+    assert not building.wants_turn("book")
+    assert not building.build_or_rest("other")
+    assert building.position(GIVEN, "other") == report_follower.FIRST_TURN_EVENTS
+    assert not building.wants_turn("other")
+
+
 def test_a_follower_that_only_builds_reports_neither_rests_nor_waits_nor_runs_ahead(
     books: Stream, connect: Callable[[Purpose], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,7 +47,8 @@ class Plan(msgspec.Struct, frozen=True):
         mix_calls: how many of each a round makes.
         pieces: how many runs of one unit a hostile transfer moves.
         seal_rounds: how often transfers are recorded without seals and with them.
-        seal_transfers: how many transfers a round records of each kind.
+        seal_in_order: how many transfers a round records in order. The last seal waits for a quiet second, so many.
+        seal_transfers: how many a round records scattered.
         guarded_rounds: how often transfers are recorded at an open server and at one with TLS, tokens and limits.
         guarded_transfers: how many transfers a round records at each in batches.
         guarded_calls: how many in single calls.
@@ -76,6 +77,7 @@ class Plan(msgspec.Struct, frozen=True):
     mix_calls: int
     pieces: int
     seal_rounds: int
+    seal_in_order: int
     seal_transfers: int
     guarded_rounds: int
     guarded_transfers: int
@@ -111,6 +113,7 @@ FULL: Final = Plan(
     mix_calls=150,
     pieces=8_000,
     seal_rounds=3,
+    seal_in_order=100_000,
     seal_transfers=20_000,
     guarded_rounds=7,
     guarded_transfers=7_500,
@@ -142,6 +145,7 @@ QUICK: Final = Plan(
     mix_calls=20,
     pieces=2_000,
     seal_rounds=1,
+    seal_in_order=500,
     seal_transfers=500,
     guarded_rounds=2,
     guarded_transfers=1_000,

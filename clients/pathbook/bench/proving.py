@@ -51,7 +51,7 @@ class Keys:
 
 def record_signed(bench: Bench, keys: Keys) -> None:
     """Record in order, with one signature for each batch."""
-    goods = moves.in_order(bench.random, bench.model.next_batch, bench.plan.seal_transfers)
+    goods = moves.in_order(bench.random, bench.model.next_batch, bench.plan.seal_in_order)
     requests = [
         sign_batch(keys.of[BRAND], moves.entries(part, bench.random), BOOK).SerializeToString()
         for part in moves.parts(goods.moves, MOST_ENTRIES)

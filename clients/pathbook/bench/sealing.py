@@ -26,17 +26,16 @@ def first_seal(bench: Bench) -> None:
 
 def beside_seals(bench: Bench) -> None:
     """Record in order and scattered, each without seals and then with them."""
-    count = bench.plan.seal_transfers
     for seals, in_order, scattered in (
         (False, names.UNSEALED, names.UNSEALED_SCATTERED),
         (True, names.SEALED, names.SEALED_SCATTERED),
     ):
         _follow(bench, seals=seals)
-        goods = moves.in_order(bench.random, bench.model.next_batch, count)
+        goods = moves.in_order(bench.random, bench.model.next_batch, bench.plan.seal_in_order)
         record(
             bench, in_order, goods.moves, moves.batched(BOOK, goods.moves, MOST_ENTRIES, bench.random), goods
         )
-        made = endurance.onward(bench, count)
+        made = endurance.onward(bench, bench.plan.seal_transfers)
         record(bench, scattered, made, moves.batched(BOOK, made, MOST_ENTRIES, bench.random))
     for name, size in ((names.FEW_UNITS, FEW_UNITS), (names.MANY_UNITS, MANY_UNITS)):
         began = bench.wait_for_seal()

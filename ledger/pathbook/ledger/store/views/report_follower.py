@@ -215,8 +215,12 @@ class ReportFollower:
         return (
             not self.rests.is_resting(book)
             and self.build(book)
-            and (self._alone or not self.rests.begin(book))
+            and not (self._is_awaited(book) and self.rests.begin(book))
         )
+
+    def _is_awaited(self, book: str) -> bool:
+        """Tell whether anything waits for a turn of a book: views in this process, or the reports of another book."""
+        return not self._alone or any(self._behind(other) for other in self._limits if other != book)
 
     def wants_turn(self, book: str) -> bool:
         """Tell whether any report of a book is behind, and may have a turn now. While a book rests, its views go on."""
