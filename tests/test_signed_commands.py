@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pathbook.ledger.book import Answer, Outcome, memory, writer
+from pathbook.ledger.book import Answer, Outcome, memory, tail, writer
 from pathbook.ledger.books import Books
 from pathbook.ledger.commands import Command, OpenBook, SignedCommand, WriteOffUnits
 from pathbook.ledger.key_commands import FileStatements
@@ -193,7 +193,7 @@ def test_a_divided_batch_rests_on_one_filing(place: Path, monkeypatch: pytest.Mo
     """However many groups decide it, and although the event of the filing is no longer in memory."""
     monkeypatch.setattr(writer, "GROUP_STEPS_MAX", 1)
     monkeypatch.setattr("pathbook.ledger.book.group.GROUP_STEPS_MAX", 1)
-    monkeypatch.setattr(memory, "TAIL_KEPT_EVENTS", kept)
+    monkeypatch.setattr(tail, "TAIL_KEPT_EVENTS", kept)
     with open_books(place) as opened:
         for command in (*BEGINNING, *KEYS):
             positions(ask(opened, command))

@@ -15,7 +15,7 @@ import pytest
 
 from pathbook.cli.serve import processors
 from pathbook.client import Client, RefusedError, UnreachableError, insight_filter
-from pathbook.ledger.book import memory
+from pathbook.ledger.book import memory, tail
 from pathbook.ledger.codec import decode
 from pathbook.ledger.requests import request_of
 from pathbook.services import gateway
@@ -270,7 +270,7 @@ def test_a_server_stops_while_a_book_waits_for_lagging_views(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A writer that waits for lagging views stops waiting when its server stops."""
-    monkeypatch.setattr(memory, "TAIL_MAX_EVENTS", BEGUN + 4)
+    monkeypatch.setattr(tail, "TAIL_MAX_EVENTS", BEGUN + 4)
     monkeypatch.setattr(memory, "VIEWS_LAG_TIMEOUT_S", 60 * PATIENCE)
 
     def serve() -> None:
@@ -288,7 +288,7 @@ def test_a_server_stops_while_a_book_waits_for_lagging_views(
 
 def test_writes_are_refused_while_the_views_lag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A book too far ahead of its views refuses writes, and accepts them again once a follower has caught up."""
-    monkeypatch.setattr(memory, "TAIL_MAX_EVENTS", BEGUN + 4)
+    monkeypatch.setattr(tail, "TAIL_MAX_EVENTS", BEGUN + 4)
     monkeypatch.setattr(memory, "VIEWS_LAG_TIMEOUT_S", 0.1)
     settings = Settings(data=tmp_path, listen="127.0.0.1:0", follows=False)
     with running(settings) as port, Client(f"127.0.0.1:{port}", book="masks", retry_seconds=0) as client:

@@ -13,7 +13,7 @@ from concurrent.futures import Future, wait
 import structlog
 
 from pathbook.ledger.book import Clock, ClockJumpedError, Outcome, UntrueTimeError
-from pathbook.ledger.book.memory import TAIL_MAX_EVENTS
+from pathbook.ledger.book.tail import TAIL_MAX_EVENTS
 from pathbook.ledger.books import Books
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.log.damage import EventDamagedError

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from pathbook.ledger.book import Answer, BookStoppingError, ClockJumpedError, Outcome
-from pathbook.ledger.book.memory import TAIL_MAX_EVENTS
+from pathbook.ledger.book.tail import TAIL_MAX_EVENTS
 from pathbook.ledger.books import Books
 from pathbook.ledger.commands import Seal
 from pathbook.ledger.store.database.notify import ALL_BOOKS

@@ -46,6 +46,10 @@ REPORTS_POLL_INTERVAL_S: Final = 0.005
 """How often the positions of reports are read until they have all events."""
 
 
+REPORTS_TIMEOUT_S: Final = 600.0
+"""How long they may take. The process that builds them may have ended."""
+
+
 class Measuring:
     """Opens a store to measure it, beside a server on the same store or without one. ``close`` it at the end.
 
@@ -154,6 +158,7 @@ class Measuring:
                 seconds = time.perf_counter() - began
                 for report in REPORTS:
                     while follower.reports.position(report, book) < len(logged):
+                        assert time.perf_counter() - began < REPORTS_TIMEOUT_S, report.title
                         time.sleep(REPORTS_POLL_INTERVAL_S)
                 return seconds, time.perf_counter() - began, _kept(views, book, REPORTS)
 

@@ -22,7 +22,7 @@ from tests.bench.decade.processes import BOOK, PATHBOOK, Store
 from tests.bench.decade.recorded import STATE, Replayed
 from tests.bench.decade.sums import Sums
 from tests.bench.decade.synthetic import LINES_A_TABLE, write_tables
-from tests.bench.decade.views import disk, fingerprints
+from tests.bench.decade.views import disk, fingerprints, wait_for_reports
 
 Done = TypeVar("Done")
 
@@ -67,6 +67,14 @@ def _bench(run: Run, store: Store, sums: Sums, chance: random.Random, kills: int
         f"{printed.accepted:,} new, {printed.duplicate:,} repeated; sums equal those of the tables",
     )
     _print_import(run.watched, lines)
+    with _timed("reports at the head"):
+        wait_for_reports(store, CALL_SECONDS)
+    run.update_peaks()
+    _print(
+        "memory of the server",
+        f"{run.watched.server_peak / MB:,.0f} MB at most, of its largest process"
+        f" {run.watched.process_peak / MB:,.0f}",
+    )
     with Client(run.server.target, book=BOOK, timeout=CALL_SECONDS) as client:
         with _timed("views at the head"):
             client.position = _caught_up(client)
@@ -94,7 +102,6 @@ def _print_import(watched: Watched, lines: int) -> None:
     )
     _print("killed at positions", ", ".join(f"{position:,}" for position in watched.kills) or "-")
     _print("listening again after", ", ".join(f"{seconds:.1f} s" for seconds in watched.restarts) or "-")
-    _print("memory of the server", f"{watched.server_peak / MB:,.0f} MB at most")
     _print("memory of the importer", f"{watched.importer_peak / MB:,.0f} MB at most")
     print(
         f"    {'position':>12}  {'events/s':>8}  {'views behind':>12}  {'server MB':>9}  {'importer MB':>11}"

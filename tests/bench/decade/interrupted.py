@@ -25,12 +25,13 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Watched(msgspec.Struct):
-    """The samples of an import, and the most bytes that server and importer had."""
+    """The samples of an import, and the most bytes of the server, of one of its processes, and of the importer."""
 
     samples: list[Sample] = msgspec.field(default_factory=list)
     kills: list[int] = msgspec.field(default_factory=list)
     restarts: list[float] = msgspec.field(default_factory=list)
     server_peak: int = 0
+    process_peak: int = 0
     importer_peak: int = 0
     seconds: float = 0.0
 
@@ -68,7 +69,7 @@ class Run:
             if kill_positions and position >= kill_positions[0]:
                 kill_positions.pop(0)
                 importer = self._kill_and_resume(importer, position)
-        self._update_peaks(importer)
+        self.watched.importer_peak = max(self.watched.importer_peak, importer.peak_bytes)
         if code != 0:
             raise RuntimeError(f"The import ended with {code}: {importer.errors.read_text()[-2_000:]}")
         self.watched.seconds = time.perf_counter() - self._begin
@@ -78,7 +79,8 @@ class Run:
         """Kill server and importer, start both again, and return the new importer."""
         self.server.kill()
         importer.kill()
-        self._update_peaks(importer)
+        self.update_peaks()
+        self.watched.importer_peak = max(self.watched.importer_peak, importer.peak_bytes)
         self.watched.kills.append(position)
         self.watched.restarts.append(self.start().seconds)
         return Importer(self._tables, self.server.target, self._logs)
@@ -94,9 +96,11 @@ class Run:
         seconds = time.perf_counter() - self._begin
         sample = Sample(seconds, position, views, self.server.memory(), importer.memory())
         self.watched.samples.append(sample)
-        self._update_peaks(importer)
+        self.update_peaks()
         return position
 
-    def _update_peaks(self, importer: Importer) -> None:
+    def update_peaks(self) -> None:
+        """Note the most memory of the server that runs, and of its processes."""
+        self.server.memory()
         self.watched.server_peak = max(self.watched.server_peak, self.server.peak_bytes)
-        self.watched.importer_peak = max(self.watched.importer_peak, importer.peak_bytes)
+        self.watched.process_peak = max(self.watched.process_peak, self.server.largest_bytes)

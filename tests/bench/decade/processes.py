@@ -41,7 +41,7 @@ class Process:
                 "PATHBOOK_OPEN": "1",
             }  # a server of this machine alone, without tokens
             self._process = subprocess.Popen([*PATHBOOK, *arguments], stdout=out, stderr=err, env=environment)
-        self.peak_bytes = 0
+        self.peak_bytes = self.largest_bytes = 0
 
     @property
     def exit_code(self) -> int | None:
@@ -49,12 +49,13 @@ class Process:
         return self._process.poll()
 
     def memory(self) -> int:
-        """Return the memory of the process and its children in bytes, and update the peak."""
+        """Return the bytes of the process and its children, and update the peaks: of all, and of the largest."""
         resident = peak = 0
         for pid in _family(self._process.pid):
             status = _status(pid)
             resident += status.get("VmRSS", 0)
             peak += status.get("VmHWM", 0)
+            self.largest_bytes = max(self.largest_bytes, status.get("VmHWM", 0))
         self.peak_bytes = max(self.peak_bytes, peak)
         return resident
 

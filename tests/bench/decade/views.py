@@ -1,6 +1,7 @@
 """Computes fingerprints of the views, to compare rebuilt views with the views before, and sizes on disk."""
 
 import hashlib
+import time
 from pathlib import Path
 
 import msgspec
@@ -10,10 +11,14 @@ from sqlalchemy import Engine
 from pathbook.ledger.reports.all_reports import REPORTS
 from pathbook.ledger.store.database.engine import open_engine, reading
 from pathbook.ledger.store.database.places import views_schema
+from pathbook.ledger.store.reports.positions import positions
 from pathbook.ledger.store.reports.tables import table_of
 from pathbook.ledger.store.views.tables import REFILL, VIEWS
+from pathbook.ledger.store.views.tracking import TRACKING
 from pathbook.services.storage import EVENTS_FILE, VIEWS_FILE
 from tests.bench.decade.processes import Store
+
+POLL_SECONDS = 0.2
 
 ROWS_AT_ONCE = 10_000
 """The number of rows in memory at a time."""
@@ -41,6 +46,23 @@ def _fingerprint(engine: Engine, table: sa.Table) -> tuple[int, str]:
             count += len(chunk)
             digest.update(encoder.encode([tuple(row) for row in chunk]))
     return count, digest.hexdigest()
+
+
+def wait_for_reports(store: Store, seconds: float) -> None:
+    """Wait at most so long until all reports have what the views have."""
+    engine = open_engine(store.database or store.data / VIEWS_FILE, purpose="views")
+    until = time.monotonic() + seconds
+    try:
+        while True:
+            with reading(engine) as connection:
+                tracked = connection.execute(sa.select(TRACKING.c.notification_id)).scalar_one()
+                reached = [at.position for at in positions(connection)]
+            if all(position >= tracked for position in reached):
+                return
+            assert time.monotonic() < until, (tracked, reached)
+            time.sleep(POLL_SECONDS)
+    finally:
+        engine.dispose()
 
 
 def disk(store: Store) -> tuple[int, int]:

@@ -1,11 +1,12 @@
 """The state of a book that its writer keeps in memory, and the events that the views do not hold yet."""
 
-import itertools
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from pathbook.ledger.applying import hops_to_load
+from pathbook.ledger.book import tail
+from pathbook.ledger.book.tail import Tail
 from pathbook.ledger.commands import AnyCommand, AuthorizeParty, RecordTransfer, SellUnits, SignedCommand
 from pathbook.ledger.events import Event, RecordedEvent, TransferRecorded, UnitsReturned, UnitsSold
 from pathbook.ledger.hops import Hop
@@ -21,14 +22,12 @@ from pathbook.ledger.rules.seller import SellerAuthority, seller_authority
 from pathbook.ledger.rules.state import State, evolve, evolve_runs, roll_back
 from pathbook.ledger.run import Change
 from pathbook.ledger.spans import StockNotLoadedError
+from pathbook.ledger.store.log.entries import entries_after
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream, Turn
 from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.state_loader import StateLoader
 from pathbook.ledger.values import MAX_STEPS, Ranges, Selection, TransferStatus
-
-TAIL_MAX_EVENTS = 20_000
-"""How many events the views may lag behind. Beyond it writes pause, because these events are kept in memory."""
 
 LOADED_RUNS_MAX = 300_000
 """How many runs are kept in memory, at some 1,100 bytes each. Beyond it, the least recently used batches are evicted.
@@ -53,9 +52,6 @@ LOADED_KEYS_MAX = 50_000
 
 GROUP_LOADS_MAX = 5
 """How many loads a group shares: transfers lead to units, units to cases and hops, and cases to contents."""
-
-TAIL_KEPT_EVENTS = 256
-"""A tail of up to this many events is kept whole. To read how much the views hold costs as much as a small group."""
 
 EVICTION_INTERVAL_GROUPS = 64
 """How many groups pass between two checks of the memory limits. A check costs as much as a small group."""
@@ -130,28 +126,25 @@ class Memory:
             ViewsLaggingError: the views lag too far behind, and do not catch up in time.
         """
         if not self.is_stale:
-            if len(self._tail) > TAIL_MAX_EVENTS:
-                self._wait_for_views(self.state.position, TAIL_MAX_EVENTS // 2)
-                self.evict()
+            self._shorten_tail()
             return
         self.reload_count += 1
         head = self._stream.head(self._book)
-        if head - TAIL_MAX_EVENTS > self._follower.position(self._book):
-            self._wait_for_views(head, TAIL_MAX_EVENTS)
+        if head - tail.TAIL_MAX_EVENTS > self._follower.position(self._book):
+            self._wait_for_views(head, tail.TAIL_MAX_EVENTS)
         self.forget()
         self.state = self._loader.open(self._book, with_deadlines=self._lapses)
         self._views_position = 0
         self._others_write = self._all_loaded = False
-        while entries := self._read(self.state.position, TAIL_MAX_EVENTS):
-            for entry in entries:
-                self.remember(read_event(self._book, entry))
+        for entry in entries_after(self._read, self.state.position):
+            self.remember(read_event(self._book, entry))
+            self._shorten_tail()
         self.is_stale = False
 
     def forget(self) -> None:
         """Drop everything that is loaded, which then counts as stale."""
         self.state = State(self._book)
-        self._tail: deque[RecordedEvent] = deque()
-        self._by_request: dict[bytes, RecordedEvent] = {}
+        self._tail = Tail()
         self._used: OrderedDict[int, None] = OrderedDict()
         self._since_savepoint: list[list[Change]] = []
         self.is_stale = True
@@ -167,17 +160,16 @@ class Memory:
             StaleMemoryError: there are too many new events, or the log lacks an event that is known.
         """
         known = self.state.position
-        entries = (turn.read if turn else self._read)(max(known - 1, 0), TAIL_MAX_EVENTS)
-        if known:  # The read begins with the last known event. If it is missing, this is another log.
-            if not entries:
-                raise StaleMemoryError
-            del entries[0]
-        if len(entries) >= TAIL_MAX_EVENTS - 1:
+        entries = entries_after(turn.read if turn else self._read, max(known - 1, 0))
+        # The read begins with the last known event. If it is missing, this is another log.
+        if known and next(entries, None) is None:
             raise StaleMemoryError
-        for entry in entries:
+        for count, entry in enumerate(entries):
+            if count >= tail.TAIL_MAX_EVENTS or self._tail.is_too_long:
+                raise StaleMemoryError
             self.remember(read_event(self._book, entry))
-        self._others_write = bool(entries)
-        self._all_loaded = self._all_loaded and not entries
+        self._others_write = self.state.position > known
+        self._all_loaded = self._all_loaded and not self._others_write
 
     def preload_group(self, commands: Sequence[AnyCommand]) -> dict[bytes, RecordedEvent]:
         """Load the state that deciding needs, and return the events that answered these requests before.
@@ -198,8 +190,7 @@ class Memory:
         self._load_undone(self.state, recorded.event)
         changes = evolve(self.state, recorded)
         self._since_savepoint.append(changes)
-        self._tail.append(recorded)
-        self._by_request[recorded.request] = recorded
+        self._tail.append(recorded, len(changes))
         for number in dict.fromkeys([change.batch for change in changes]):
             self._used[number] = None
             self._used.move_to_end(number)
@@ -214,13 +205,11 @@ class Memory:
     def roll_back(self) -> None:
         """Undo the transfers, their attestations, sales and returns that were remembered since the savepoint."""
         while self._since_savepoint:
-            recorded = self._tail.pop()
-            del self._by_request[recorded.request]
-            roll_back(self.state, recorded, self._since_savepoint.pop(), self._recorded_at)
+            roll_back(self.state, self._tail.pop(), self._since_savepoint.pop(), self._recorded_at)
 
     def answer(self, request: bytes) -> RecordedEvent | None:
         """Return the event that answered a request, if it is still in memory."""
-        return self._by_request.get(request)
+        return self._tail.answer(request)
 
     def _load_all(self, command: AnyCommand, loading: Budget) -> Refusal | None:
         """Load everything that a command needs, or return why that would be too much."""
@@ -296,10 +285,9 @@ class Memory:
 
     def evict(self) -> None:
         """Drop the part of the tail that the views hold, and state that was not used for long."""
-        if len(self._tail) > TAIL_KEPT_EVENTS and self._views_position < self._tail[0].position:
+        if not self._tail.is_kept_whole and self._tail.begins_after(self._views_position):
             self._views_position = self._follower.position(self._book)
-        while self._tail and self._tail[0].position <= self._views_position:
-            self._by_request.pop(self._tail.popleft().request, None)
+        self._tail.drop_through(self._views_position)
         self._groups += 1
         if self._groups >= EVICTION_INTERVAL_GROUPS or self._runs_loaded >= EVICTION_INTERVAL_RUNS:
             self._groups = self._runs_loaded = 0
@@ -316,7 +304,7 @@ class Memory:
             requests.add(request_of(command.actor, command.request_id))
             if isinstance(item, SignedCommand) and item.filed_by:
                 requests.add(request_of(item.party, item.filed_by))
-        unseen = requests.difference(self._by_request)
+        unseen = self._tail.unseen(requests)
         if not unseen:
             return {}
         known, positions = self._loader.requests(self._book, unseen)
@@ -339,6 +327,12 @@ class Memory:
         except TimeoutError:
             raise ViewsLaggingError(self._book, self._follower.position(self._book), head) from None
 
+    def _shorten_tail(self) -> None:
+        """Wait until the views hold half of the tail, if it is too long."""
+        if self._tail.is_too_long:
+            self._wait_for_views(self.state.position, len(self._tail) // 2)
+            self.evict()
+
     def _tail_start(self) -> int:
         """Return the position after which the tail holds every event."""
         return self.state.position - len(self._tail)
@@ -354,7 +348,7 @@ class Memory:
             raise StaleMemoryError
         self._views_position = part.position  # read before the tail moves the position of the part
         apply = evolve_runs if required.is_of_runs() else evolve
-        for recorded in itertools.islice(self._tail, known, None):
+        for recorded in self._tail.without(known):
             self._load_undone(part, recorded.event)
             apply(part, recorded)
         self._runs_loaded += sum(len(partition.runs) for partition in part.partitions.values())

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from pathbook.ledger.book.memory import TAIL_MAX_EVENTS
+from pathbook.ledger.book.tail import TAIL_MAX_EVENTS
 from pathbook.ledger.store.database.engine import open_engine
 from pathbook.ledger.store.database.open_files import FileChangedError
 from pathbook.ledger.store.log.checkpoints import Checkpoints

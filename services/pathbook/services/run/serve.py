@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from pathbook.ledger.book.memory import TAIL_MAX_EVENTS
+from pathbook.ledger.book.tail import TAIL_MAX_EVENTS
 from pathbook.ledger.gc_tuning import collect_rarely
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.limits import allow_open_files

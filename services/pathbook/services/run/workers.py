@@ -221,7 +221,7 @@ class _Processes:
         return process, connection
 
     async def _wait_until_ready(self, name: str, connection: Connection) -> None:
-        """Wait until a process is ready, or has ended before that. Call ``ready`` once all are."""
+        """Wait until a process is ready, or has ended before that. Call ``ready`` once all are but reports."""
         with connection, contextlib.suppress(EOFError):
             await _readable(connection.fileno())
             connection.recv()

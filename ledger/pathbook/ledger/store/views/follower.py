@@ -332,7 +332,7 @@ class Follower:
 
     def _poll_interval(self) -> float:
         """How long to wait at most before the next poll."""
-        if self._projects:
+        if self._projects or self.reports.builds:
             return LOG_POLL_INTERVAL_S if self._stream.has_notifications else POLL_INTERVAL_S
         return POLL_INTERVAL_S
 

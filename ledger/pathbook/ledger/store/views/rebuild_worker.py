@@ -23,11 +23,11 @@ from pathbook.ledger.runs import Partition
 from pathbook.ledger.store.database.bulk_write import Row
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.database.engine import open_engine, reading, url_of, version_for
-from pathbook.ledger.store.log.event_hashes import read_event
 from pathbook.ledger.store.log.stream import Stream
 from pathbook.ledger.store.views.earlier_hops import load_earlier
 from pathbook.ledger.store.views.head_cache import HeadCache
 from pathbook.ledger.store.views.run_cache import RunCache
+from pathbook.ledger.store.views.stopped_books import read_known
 from pathbook.ledger.store.views.writer import STATEMENTS, writes
 from pathbook.ledger.values import UnitRange
 
@@ -185,8 +185,7 @@ def _run_worker(
         views, cache = open_engine(views_url, purpose="views", version=version), FoldCache()
         pipe.send_bytes(b"")  # ready
         position = written = pipe.recv()
-        while entries := stream.read(book, position, group_size):
-            events = [read_event(book, entry) for entry in entries]
+        while events := read_known(stream, book, position, group_size)[0]:
             while written < position and (pipe.poll() or not cache.has_all(book, events)):
                 written = pipe.recv()
             with reading(views) as connection:

@@ -150,8 +150,15 @@ class ReportFollower:
     def look(self, book: str) -> None:
         """Complete the futures for positions that another process has reached."""
         for report, waiters in self._waiters.items():
-            if book in waiters.books():
+            retries = self._retries[report]
+            if book not in waiters.books() or retries.is_early(book):
+                continue
+            try:
                 waiters.reached(book, self.position(report, book))
+            except Exception as error:  # noqa: BLE001 -- as in `take`; the thread that looks must go on
+                self._failed(report, book, error)
+            else:
+                retries.succeeded(book)
 
     def allow(self, book: str, position: int) -> None:
         """Let the reports go as far as this position, which the views of a book have reached."""
@@ -215,12 +222,12 @@ class ReportFollower:
         return (
             not self.rests.is_resting(book)
             and self.build(book)
-            and not (self._is_awaited(book) and self.rests.begin(book))
+            and not (self.rests.is_due(book) and self._makes_others_wait(book) and self.rests.begin(book))
         )
 
-    def _is_awaited(self, book: str) -> bool:
-        """Tell whether anything waits for a turn of a book: views in this process, or the reports of another book."""
-        return not self._alone or any(self._behind(other) for other in self._limits if other != book)
+    def _makes_others_wait(self, book: str) -> bool:
+        """Tell whether views in this process, or the reports of another book, wait while a book has its turn."""
+        return not self._alone or any(self.wants_turn(other) for other in self._limits if other != book)
 
     def wants_turn(self, book: str) -> bool:
         """Tell whether any report of a book is behind, and may have a turn now. While a book rests, its views go on."""
@@ -346,6 +353,8 @@ class ReportFollower:
                 notify(connection, book)
             for report, position in reached.items():
                 self._reached[report, book] = position
+            if any(position != last for position in reached.values()):
+                self._stories.clear()  # they may be told from views that another process was emptying
         for report, position in reached.items():
             self._waiters[report].reached(book, position)
 

@@ -11,7 +11,7 @@ SLOW_EVENT_S: Final = 0.001
 That is so if stories do not fit in memory, and are told again for each turn."""
 
 REST_TIMES: Final = 3
-"""How many times as long as a slow turn the reports of a book rest after it. Without that, reports that told
+"""How many times as long as a slow turn the reports of a book rest after it, if others wait. Without, those that told
 stories again took two thirds of a process that they shared with the views and the sealer."""
 
 REST_MAX_S: Final = 5.0
@@ -29,6 +29,10 @@ class Rests:
         """Note how long a turn took."""
         is_slow = seconds > SLOW_TURN_S and seconds > SLOW_EVENT_S * events
         self._wanted[book] = REST_TIMES * seconds if is_slow else 0.0
+
+    def is_due(self, book: str) -> bool:
+        """Tell whether the last turn of a book was slow."""
+        return self._wanted.get(book, 0.0) > 0
 
     def begin(self, book: str) -> bool:
         """Let a book rest if its last turn was slow. Return whether it rests."""

@@ -1,14 +1,15 @@
 """Books that are followed no further, because an event is newer than this program, or damaged: what is told of them."""
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
 
 from pathbook.ledger.codec import NewerEventError
 from pathbook.ledger.events import RecordedEvent
+from pathbook.ledger.moves import changed_ranges
 from pathbook.ledger.store.database.damage import DatabaseDamagedError
 from pathbook.ledger.store.log.damage import EventDamagedError
+from pathbook.ledger.store.log.entries import entries_after
 from pathbook.ledger.store.log.event_hashes import StoredEntry, read_event
 from pathbook.ledger.store.log.stream import Stream
 
@@ -18,33 +19,42 @@ StoppingError: TypeAlias = NewerEventError | EventDamagedError
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
+RANGES_MAX: Final = 20_000
+"""How many ranges of units the events of a group change, and its last event some more: it may have 10,000. Each takes a
+kilobyte or so until it is written."""
+
+
 def read_known(
     stream: Stream, book: str, after: int, limit: int
 ) -> tuple[list[RecordedEvent], StoppingError | None]:
-    """Return at most ``limit`` events after a position, up to one that stops the book, and the error for that one.
+    """Return the next events after a position, up to one that stops the book, and the error for that one.
+
+    They are at most ``limit``, and fewer if they change many ranges.
 
     Raises:
         pathbook.ledger.codec.MalformedEventError: the bytes of an entry are those that were written, but not an event.
     """
-    try:
-        entries, damage = stream.read(book, after, limit), None
-    except EventDamagedError as error:
-        whole = error.position - 1 - after
-        entries, damage = stream.read(book, after, whole) if whole > 0 else [], error
-    events, newer = _decode_known(book, entries)
-    return events, newer or damage
-
-
-def _decode_known(
-    book: str, entries: Iterable[StoredEntry]
-) -> tuple[list[RecordedEvent], StoppingError | None]:
     events: list[RecordedEvent] = []
-    for entry in entries:
+    ranges, damages = 0, list[EventDamagedError]()
+
+    def read(after: int, count: int) -> list[StoredEntry]:
         try:
-            events.append(read_event(book, entry))
+            return stream.read(book, after, count)
+        except EventDamagedError as error:
+            damages.append(error)
+            whole = error.position - 1 - after
+            return stream.read(book, after, whole) if whole > 0 else []
+
+    for entry in entries_after(read, after, limit):
+        try:
+            recorded = read_event(book, entry)
         except (NewerEventError, EventDamagedError) as error:
             return events, error
-    return events, None
+        events.append(recorded)
+        ranges += len(changed_ranges(recorded.event))
+        if ranges >= RANGES_MAX:
+            return events, None
+    return events, damages[0] if damages else None
 
 
 class StoppedBooks:
