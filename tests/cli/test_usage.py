@@ -70,6 +70,7 @@ def slow_modules(program: str) -> list[str]:
         (["stock", "agent-1", "--server", NOWHERE, "--database", "postgresql://h/books"], "--data DIR"),
         (["views", "follow"], "--data DIR"),
         (["views", "rebuild"], "--data DIR"),
+        (["views", "follow", "--only-reports", "--no-seal"], "Leave out --no-reports and --no-seal"),
         (["demo", "--data", "."], "not an empty directory"),
         (["demo", "--data", __file__], "is a file"),
         (["demo", "--database", "postgresql://h/books"], "Leave out --database"),

@@ -8,25 +8,41 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import grpc
 import pytest
 import sqlalchemy as sa
+from eventsourcing.persistence import PersistenceError
 from structlog.testing import capture_logs
 
 from pathbook.client import Client, RefusedError
 from pathbook.client.errors import retry_delay
 from pathbook.ledger.book import Answer
 from pathbook.ledger.codec import decode
+from pathbook.ledger.reports.ladder import LADDER
 from pathbook.ledger.store.database.failures import StoreTrouble, trouble_of
+from pathbook.ledger.store.log.stream import Stream
+from pathbook.ledger.store.views.follower import Follower
 from pathbook.ledger.store.views.tracking import TRACKING
 from pathbook.services import gateway
 from pathbook.services.run.in_thread import running
 from pathbook.services.run.settings import Settings
-from tests.books import DATABASE_FILE, PATIENCE, ask, beginning, engine, open_books, record, update_views
+from tests.books import (
+    DATABASE_FILE,
+    PATIENCE,
+    ask,
+    beginning,
+    engine,
+    open_books,
+    positions,
+    record,
+    update_views,
+)
 from tests.postgres import drop_database, execute, kill_backends, name_of, new_database, stopped
 from tests.services.masks import BEGUN, BOOK, begin, boxes, refused, yuan
+
+Found = TypeVar("Found")
 
 WRITERS = 3
 TROUBLES = {"STORE_UNAVAILABLE", "STORE_BUSY"}
@@ -85,6 +101,16 @@ def delay_of(refused: RefusedError) -> float:
     """Return how long the server asked to wait."""
     assert isinstance(refused.__context__, grpc.RpcError)
     return retry_delay(refused.__context__)
+
+
+def patiently(call: Callable[[], Found]) -> Found:
+    """Repeat a call while it meets a connection from before an outage."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return call()
+        except PersistenceError:
+            assert time.monotonic() < until
 
 
 class Load:
@@ -267,6 +293,29 @@ def test_a_read_does_not_trust_views_that_a_crash_set_back(
         kill_backends(name_of(database))
         with refused("VIEWS_BEHIND", grpc.StatusCode.DEADLINE_EXCEEDED):
             client.get_party("ann")
+
+
+def test_a_follower_that_waits_for_a_report_survives_an_outage(database: str, tmp_path: Path) -> None:
+    """What waits for a report that another process builds is told that the database is away. Who asks again gets it."""
+    (tmp_path / DATABASE_FILE).write_text(database, "utf-8")
+    with open_books(tmp_path) as opened:
+        head = positions(ask(opened, *beginning("masks")))[-1]
+    log, views = engine(tmp_path, "events"), engine(tmp_path, "views")
+    with contextlib.closing(Stream(log)) as stream:
+        follower = Follower(stream, views, projects=False)
+        with contextlib.closing(follower), capture_logs():
+            follower.start()
+            waiting = follower.reports.reached(LADDER, "masks", head)
+            with stopped("immediate"):
+                for _ in range(3):
+                    follower._wake("masks")
+                    time.sleep(0.2)
+            assert trouble_of(waiting.exception(PATIENCE)) is StoreTrouble.AWAY
+            waiting = patiently(lambda: follower.reports.reached(LADDER, "masks", head))
+            patiently(lambda: Follower(stream, views).catch_up("masks"))
+            assert waiting.result(PATIENCE) == head
+    for opened_engine in (log, views):
+        opened_engine.dispose()
 
 
 def test_a_commit_whose_answer_was_lost_is_found_by_the_retry(database: str, tmp_path: Path) -> None:

@@ -156,6 +156,13 @@ def test_reports_are_built_by_a_process_that_may_be_killed(shared_port: ServerPr
         assert shared_port.pid("reports") != first
 
 
+def test_views_and_reports_are_followed_apart(shared_port: ServerProcess) -> None:
+    """One process updates the views and no report, another the reports and no view."""
+    for name, views in (("follower", True), ("reports", False)):
+        entry = shared_port.wait_for("following", about(name))
+        assert (entry["views"], entry["reports"]) == (views, not views)
+
+
 def test_many_books_are_written_at_once(shared_port: ServerProcess) -> None:
     """Each book has its own positions and views, whichever server wrote its events."""
 
@@ -286,9 +293,12 @@ def test_a_server_stops_while_a_book_waits_for_lagging_views(
     assert not thread.is_alive()
 
 
-def test_writes_are_refused_while_the_views_lag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A book too far ahead of its views refuses writes, and accepts them again once a follower has caught up."""
-    monkeypatch.setattr(tail, "TAIL_MAX_EVENTS", BEGUN + 4)
+@pytest.mark.parametrize(("limit", "most"), [("TAIL_MAX_EVENTS", BEGUN + 4), ("TAIL_MAX_RUNS", 5)])
+def test_writes_are_refused_while_the_views_lag(
+    limit: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A book too far ahead of its views, by events or by changed runs, refuses writes until a follower caught up."""
+    monkeypatch.setattr(tail, limit, most)
     monkeypatch.setattr(memory, "VIEWS_LAG_TIMEOUT_S", 0.1)
     settings = Settings(data=tmp_path, listen="127.0.0.1:0", follows=False)
     with running(settings) as port, Client(f"127.0.0.1:{port}", book="masks", retry_seconds=0) as client:
