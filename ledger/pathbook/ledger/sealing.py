@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from pathbook.ledger.book import Answer, BookStoppingError, ClockJumpedError, Outcome
+from pathbook.ledger.book.memory import ViewsLaggingError
 from pathbook.ledger.book.tail import TAIL_MAX_EVENTS
 from pathbook.ledger.books import Books
 from pathbook.ledger.commands import Seal
@@ -216,8 +217,8 @@ class Sealer:
             )
         except Exception as error:  # noqa: BLE001 - any error is logged, and the book is tried again
             self._appended(book)
-            if self._closing or isinstance(error, BookStoppingError | ClockJumpedError):
-                return  # the guard of the clock has logged that it jumped
+            if self._closing or isinstance(error, BookStoppingError | ClockJumpedError | ViewsLaggingError):
+                return  # the guard of the clock has logged that it jumped, and views catch up
             self._retries.failed(book, error)
 
     def _take(self, book: str, step: Step) -> bool:

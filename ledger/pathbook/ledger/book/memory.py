@@ -164,8 +164,9 @@ class Memory:
         # The read begins with the last known event. If it is missing, this is another log.
         if known and next(entries, None) is None:
             raise StaleMemoryError
+        ranges_before = self._tail.ranges
         for count, entry in enumerate(entries):
-            if count >= tail.TAIL_MAX_EVENTS or self._tail.is_too_long:
+            if count >= tail.TAIL_MAX_EVENTS or self._tail.ranges - ranges_before > tail.TAIL_MAX_RANGES:
                 raise StaleMemoryError
             self.remember(read_event(self._book, entry))
         self._others_write = self.state.position > known
@@ -190,7 +191,7 @@ class Memory:
         self._load_undone(self.state, recorded.event)
         changes = evolve(self.state, recorded)
         self._since_savepoint.append(changes)
-        self._tail.append(recorded, len(changes))
+        self._tail.append(recorded)
         for number in dict.fromkeys([change.batch for change in changes]):
             self._used[number] = None
             self._used.move_to_end(number)
@@ -288,6 +289,7 @@ class Memory:
         if not self._tail.is_kept_whole and self._tail.begins_after(self._views_position):
             self._views_position = self._follower.position(self._book)
         self._tail.drop_through(self._views_position)
+        self._since_savepoint.clear()  # nothing is rolled back after this
         self._groups += 1
         if self._groups >= EVICTION_INTERVAL_GROUPS or self._runs_loaded >= EVICTION_INTERVAL_RUNS:
             self._groups = self._runs_loaded = 0

@@ -19,7 +19,7 @@ StoppingError: TypeAlias = NewerEventError | EventDamagedError
 _LOG: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-RANGES_MAX: Final = 20_000
+RANGES_MAX: Final = 10_000
 """How many ranges of units the events of a group change, and its last event some more: it may have 10,000. Each takes a
 kilobyte or so until it is written."""
 
