@@ -30,6 +30,9 @@ MB: Final = 1_000_000
 CALL_SECONDS: Final = 600.0
 """How long a call may take, and how long the bench waits for the views after the import."""
 
+REPORTS_SECONDS: Final = 1_800.0
+"""How long the reports may take after it. Their process stands back while the import runs."""
+
 TENTHS: Final = 10
 PATHS: Final = 200
 """For how many bottles the path is compared with the lines of the tables."""
@@ -68,7 +71,7 @@ def _bench(run: Run, store: Store, sums: Sums, chance: random.Random, kills: int
     )
     _print_import(run.watched, lines)
     with _timed("reports at the head"):
-        wait_for_reports(store, CALL_SECONDS)
+        wait_for_reports(store, REPORTS_SECONDS)
     run.update_peaks()
     _print(
         "memory of the server",

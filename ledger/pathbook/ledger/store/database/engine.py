@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateSchema
 
 from pathbook.ledger.store.database.damage import PURPOSE, SCHEMAS, VERSION, schema_for, tell_damage
 from pathbook.ledger.store.database.disposal import close_what_returns_late
+from pathbook.ledger.store.database.file_turns import share_turns, taking_turns
 from pathbook.ledger.store.database.open_files import OpenFiles, files_of, keep_files, require_unchanged
 from pathbook.ledger.store.database.places import VIEWS_VERSION, views_schema
 
@@ -216,7 +217,7 @@ def url_of(engine: Engine) -> str:
 
 
 def open_bulk_engine(engine: Engine) -> Engine:
-    """Open an engine on the same database for its only bulk writer. It is disposed of with the given engine.
+    """Open an engine on the same database for a bulk writer. It is disposed of with the given engine.
 
     Each of its transactions writes pages all over an SQLite file. So the engine keeps more of them in memory and in
     the write-ahead log. Once a book has a million events, this halves the time of the writes. PostgreSQL plans each
@@ -228,6 +229,8 @@ def open_bulk_engine(engine: Engine) -> Engine:
     else:
         bulk_engine = _open_sqlite(engine.url, "views", files_of(engine), version_for(engine))
         sqlalchemy.event.listen(bulk_engine, "connect", _enlarge_caches)
+        if (files := files_of(engine)) is not None:
+            share_turns(bulk_engine, files.path.parent)
     sqlalchemy.event.listen(engine, "engine_disposed", lambda _: bulk_engine.dispose())
     return bulk_engine
 
@@ -285,7 +288,7 @@ def writing(engine: Engine, turn: str | None = ALL_BOOKS_TURN) -> Iterator[Conne
         sqlalchemy.exc.OperationalError: the turn did not come within SQLITE_BUSY_TIMEOUT_S, or the disk is full.
         FileChangedError: a file of the database was removed, replaced or cut. What was written is lost with it.
     """
-    with engine.connect() as connection:
+    with taking_turns(engine), engine.connect() as connection:
         connection.execution_options(**{_WRITES: True})
         with connection.begin():
             require_unchanged(engine)
