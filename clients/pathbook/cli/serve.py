@@ -30,8 +30,10 @@ DEFAULT_LISTEN: Final = "127.0.0.1:50551"
 )
 @takes_operations
 @click.option("--workers", type=arguments.COUNT, default=1, show_default=True, metavar="N",
-              help="The number of server processes on the port. Two more keep views and reports up to date.")  # fmt: skip
-@click.option("--one-process", is_flag=True, help="Keep views and reports up to date in the one server process.")
+              help="The number of server processes on the port. Two more update views and reports.")  # fmt: skip
+@click.option(
+    "--one-process", is_flag=True, help="Keep views and reports up to date in the one server process."
+)
 @click.option("--no-follow", is_flag=True, help="Leave views and reports to 'pathbook views follow'.")
 @click.option("--no-seal", is_flag=True, help="Record no seals of the books, and sign no checkpoints.")
 @click.option("--limits", type=arguments.EXISTING_FILE, metavar="FILE",
@@ -76,8 +78,8 @@ def command(  # noqa: PLR0913 - an argument for each choice of an operator
 
     It seals each book soon after a change, which adds an event to the book, and signs a checkpoint of it.
 
-    On two processors or more, one process answers calls, another keeps the views up to date and seals, and a third builds
-    the reports. On one processor there is one process, and so there is with --one-process.
+    On two processors or more, one process answers calls, another keeps the views up to date and seals, and a third
+    builds the reports. On one processor there is one process, and so there is with --one-process.
 
     Behind a proxy, all callers have its address, and share one limit. --trusted-proxy believes the proxy whose calls it
     passes on. It may be given several times.
