@@ -334,12 +334,13 @@ def told_apart(others: Callable[[], object], missing: Callable[[], object], roun
     """Return how well the time of a refusal tells what is another's from what is not there: 0.5 is not at all.
 
     It is the share of all pairs in which the refusal of what is another's took longer (Mann and Whitney). Calls of both
-    kinds alternate, so that whatever else the machine does slows both.
+    kinds alternate, and take turns to be first, so that whatever else the machine does slows both.
     """
     theirs, never = list[float](), list[float]()
-    for _ in range(rounds):
-        theirs.append(seconds(others))
-        never.append(seconds(missing))
+    for number in range(rounds):
+        calls = [(theirs, others), (never, missing)]
+        for found, ask in calls[:: -1 if number % 2 else 1]:
+            found.append(seconds(ask))
     return sum(one > other for one in theirs for other in never) / len(theirs) / len(never)
 
 

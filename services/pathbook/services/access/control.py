@@ -77,6 +77,11 @@ class Admission(msgspec.Struct, frozen=True):
     request: Message
 
 
+COARSE_S: Final = 0.002
+"""How much too early the event loop is woken, because it rounds waits up to milliseconds. What a refusal took would
+show in that. A thread waits for the rest, in microseconds."""
+
+
 class AccessControl:
     """Judges the calls of one server. An open server has no tokens, and grants every caller everything.
 
@@ -200,8 +205,9 @@ class AccessControl:
         if self.is_open or not isinstance(error, RefusedCallError) or caller.sees_everything:
             return
         if error.refusal.reason in TOLD_EVENLY:
-            took = time.monotonic() - began
-            await asyncio.sleep(EVEN_S * math.ceil(took / EVEN_S) - took)
+            until = began + EVEN_S * math.ceil((time.monotonic() - began) / EVEN_S)
+            await asyncio.sleep(max(0.0, until - COARSE_S - time.monotonic()))
+            await asyncio.to_thread(time.sleep, max(0.0, until - time.monotonic()))
 
     async def streamed(
         self, admissions: "deque[Admission]", responses: AsyncGenerator[Answer]
