@@ -266,6 +266,17 @@ def test_reports_that_another_follower_builds_are_the_same(
         assert building.position("book") == head
 
 
+def every_turn_is_slow(monkeypatch: pytest.MonkeyPatch, rest_times: int = 1_000_000) -> None:
+    """Let a book rest after each turn: so many times as long as the turn took, and a minute at most."""
+    for name, value in {
+        "SLOW_TURN_S": 0,
+        "SLOW_EVENT_S": 0,
+        "REST_TIMES": rest_times,
+        "REST_MAX_S": 60,
+    }.items():
+        monkeypatch.setattr(rests, name, value)
+
+
 def test_a_book_with_slow_turns_leaves_a_process_for_reports_to_other_books(
     books: Stream,
     long_book: SyntheticBook,
@@ -273,13 +284,7 @@ def test_a_book_with_slow_turns_leaves_a_process_for_reports_to_other_books(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It rests after a slow turn while another book has reports that are behind, and goes on while none has."""
-    for name, value in {
-        "SLOW_TURN_S": 0,
-        "SLOW_EVENT_S": 0,
-        "REST_TIMES": 1_000_000,
-        "REST_MAX_S": 60,
-    }.items():
-        monkeypatch.setattr(rests, name, value)
+    every_turn_is_slow(monkeypatch)
     books.append("other", 0, long_book.entries)
     views = connect("views")
     building = Follower(books, views, projects=False, builds_reports=True, reports=[GIVEN]).reports
@@ -300,13 +305,7 @@ def test_a_follower_that_only_builds_reports_neither_rests_nor_waits_nor_runs_ah
     books: Stream, connect: Callable[[Purpose], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No views share its process, so it goes on after slow turns, up to the position of views that are far behind."""
-    for name, value in {
-        "SLOW_TURN_S": 0,
-        "SLOW_EVENT_S": 0,
-        "REST_TIMES": 1_000_000,
-        "REST_MAX_S": 60,
-    }.items():
-        monkeypatch.setattr(rests, name, value)
+    every_turn_is_slow(monkeypatch)
     monkeypatch.setattr(report_follower, "VIEWS_NEARLY_LEVEL_EVENTS", 10)
     views, reached = connect("views"), books.head("book") - 100
     Follower(books, views, reached, builds_reports=False, reports=[GIVEN]).catch_up(
@@ -323,13 +322,7 @@ def test_reports_rest_after_a_slow_turn(
     books: Stream, connect: Callable[[Purpose], Engine], rest_times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If stories do not fit in memory, the seal and other books get the process between two turns of the reports."""
-    for name, value in {
-        "SLOW_TURN_S": 0,
-        "SLOW_EVENT_S": 0,
-        "REST_TIMES": rest_times,
-        "REST_MAX_S": 60,
-    }.items():
-        monkeypatch.setattr(rests, name, value)
+    every_turn_is_slow(monkeypatch, rest_times)
     views, head = connect("views"), books.head("book")
     Follower(books, views, reports=[]).catch_up("book")
     follower = Follower(books, views, reports=[GIVEN])
