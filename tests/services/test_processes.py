@@ -202,6 +202,7 @@ def test_workers_end_with_their_parent(end: Callable[[ServerProcess], int | None
     place = tmp_path / "data"
     servers = ServerProcess(place, 0, "--workers", "2")
     assert servers.out.read_text() == f"Serving {place} on {servers.target}\n"
+    servers.wait_for("following", about("reports"))  # servers do not wait for it
     assert not end(servers)
     for name in ("worker 1", "worker 2", "follower", "reports"):
         servers.wait_for("stopped", about(name))
@@ -218,40 +219,37 @@ def test_one_server_has_its_views_updated_by_another_process(tmp_path: Path) -> 
         kill(servers.pid("follower"))
         give(client, 1)
         assert client.get_path((1, 1))
+    servers.wait_for("following", about("reports"))  # servers do not wait for it
     assert servers.terminate() == 0
     for name in ("worker 1", "follower", "reports"):
         servers.wait_for("stopped", about(name))
 
 
-def test_a_worker_that_ends_repeatedly_ends_the_parent(tmp_path: Path) -> None:
-    """After five ends of one worker, the parent ends with an exit code and a message."""
-    servers, killed = (
-        Running(tmp_path / "data", "serve", "--listen", "127.0.0.1:0", "--workers", "2"),
-        set[int](),
-    )
+def kill_each(servers: Running, name: str, times: int) -> None:
+    """Kill a process of servers, and each that is started in its place, so many times (kill -9)."""
+    killed: set[int] = set()
 
     def is_new(entry: Entry) -> bool:
-        return entry["process"] == "worker 2" and entry["pid"] not in killed
+        return entry["process"] == name and entry["pid"] not in killed
 
-    for _ in range(5):
+    for _ in range(times):
         pid = int(str(servers.wait_for("started", is_new)["pid"]))
         killed.add(pid)
         kill(pid)
+
+
+def test_a_worker_that_ends_repeatedly_ends_the_parent(tmp_path: Path) -> None:
+    """After five ends of one worker, the parent ends with an exit code and a message."""
+    servers = Running(tmp_path / "data", "serve", "--listen", "127.0.0.1:0", "--workers", "2")
+    kill_each(servers, "worker 2", 5)
     assert servers.wait() == 4
     assert "pathbook: CANNOT_OPEN: The process 'worker 2' ended 5 times" in servers.log.read_text()
 
 
 def test_reports_that_cannot_be_built_end_no_server(tmp_path: Path) -> None:
     """If the process for reports ends again and again, the servers go on to write and to read."""
-    servers, killed = ServerProcess(tmp_path / "data", 0, "--workers", "2"), set[int]()
-
-    def is_new(entry: Entry) -> bool:
-        return entry["process"] == "reports" and entry["pid"] not in killed
-
-    for _ in range(RESTARTS_MAX + 1):
-        pid = int(str(servers.wait_for("started", is_new)["pid"]))
-        killed.add(pid)
-        kill(pid)
+    servers = ServerProcess(tmp_path / "data", 0, "--workers", "2")
+    kill_each(servers, "reports", RESTARTS_MAX + 1)
     with Client(servers.target, book="masks") as client:
         begin(client)
         give(client, 0)
